@@ -1,0 +1,6 @@
+//! Lambda entry point: lists and revokes share links.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    lambda_http::run(shared::boot::shares().await?).await
+}

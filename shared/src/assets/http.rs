@@ -1,0 +1,165 @@
+//! The assets' routes: parse, call the service, shape the answer.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{
+    model::{Asset, Status, Title},
+    service,
+};
+use crate::{
+    app::App,
+    auth::{Editor, Reader},
+    http::{Json, PAGE, PAGE_MAX, Path, Query},
+    ids::AssetId,
+    mux::Failure,
+    problem::{Kind, Problem},
+    router::Route,
+};
+
+pub fn routes() -> Vec<Route> {
+    let mut routes = vec![Route::get("/api/assets", list)];
+    for path in ["/api/assets/{id}", "/api/creative-assets/{id}"] {
+        routes.push(Route::get(path, get));
+        routes.push(Route::patch(path, rename));
+        routes.push(Route::delete(path, delete));
+    }
+    routes
+}
+
+/// An asset as clients see it. Ids of Mux stay inside.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AssetBody {
+    id: AssetId,
+    title: Title,
+    status: Status,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aspect_ratio: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorBody>,
+}
+
+/// Why a video failed, in Mux's words.
+#[derive(Serialize)]
+pub struct ErrorBody {
+    r#type: String,
+    message: String,
+}
+
+impl From<&Failure> for ErrorBody {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            r#type: failure.kind.clone(),
+            message: failure.message.clone(),
+        }
+    }
+}
+
+impl AssetBody {
+    fn of(asset: Asset, now: OffsetDateTime) -> Self {
+        Self {
+            id: asset.id,
+            status: asset.status(now),
+            created_at: asset.created_at,
+            updated_at: asset.updated_at(),
+            duration_seconds: asset.lifecycle.millis().map(seconds),
+            aspect_ratio: asset.lifecycle.aspect_ratio().map(str::to_owned),
+            error: asset.lifecycle.failure().map(ErrorBody::from),
+            title: asset.title,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 285,000 years")]
+fn seconds(millis: u64) -> f64 {
+    millis as f64 / 1000.0
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PageBody {
+    assets: Vec<AssetBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<AssetId>,
+}
+
+/// How a list is asked for: `cursor` is the `nextCursor` of the page before.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageQuery<Id> {
+    limit: Option<u32>,
+    cursor: Option<Id>,
+}
+
+impl<Id> PageQuery<Id> {
+    /// After which item, and how many.
+    pub fn read(self) -> Result<(Option<Id>, u32), Problem> {
+        let limit = self.limit.unwrap_or(PAGE);
+        if (1..=PAGE_MAX).contains(&limit) {
+            return Ok((self.cursor, limit));
+        }
+        Err(Problem::new(
+            Kind::InvalidField,
+            "limit must be from 1 to 100",
+        ))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RenameBody {
+    title: String,
+}
+
+async fn list(
+    State(app): State<App>,
+    Reader(member): Reader,
+    Query(page): Query<PageQuery<AssetId>>,
+) -> Result<Json<PageBody>, Problem> {
+    let (after, limit) = page.read()?;
+    let page = service::list(&app, member.tenant, after, limit).await?;
+    let now = app.clock.now();
+    let last = page.items.last().map(|asset| asset.id);
+    let assets = page.items.into_iter();
+    Ok(Json(PageBody {
+        next_cursor: last.filter(|_| page.more),
+        assets: assets.map(|asset| AssetBody::of(asset, now)).collect(),
+    }))
+}
+
+async fn get(
+    State(app): State<App>,
+    Reader(member): Reader,
+    Path(id): Path<AssetId>,
+) -> Result<Json<AssetBody>, Problem> {
+    let asset = service::find(&app, member.tenant, id).await?;
+    Ok(Json(AssetBody::of(asset, app.clock.now())))
+}
+
+async fn rename(
+    State(app): State<App>,
+    Editor(member): Editor,
+    Path(id): Path<AssetId>,
+    Json(body): Json<RenameBody>,
+) -> Result<Json<AssetBody>, Problem> {
+    let title = body.title.parse()?;
+    let asset = service::rename(&app, &member, id, title).await?;
+    Ok(Json(AssetBody::of(asset, app.clock.now())))
+}
+
+async fn delete(
+    State(app): State<App>,
+    Editor(member): Editor,
+    Path(id): Path<AssetId>,
+) -> Result<Json<AssetBody>, Problem> {
+    let asset = service::delete(&app, &member, id).await?;
+    Ok(Json(AssetBody::of(asset, app.clock.now())))
+}

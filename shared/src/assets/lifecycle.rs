@@ -1,0 +1,263 @@
+//! What Mux has told us of a video, and what follows from it. Pure: a webhook, a reconciliation and
+//! an answer of the API are all news, and news can come in any order, repeatedly, or not at all.
+//!
+//! Every piece of news only adds to what is known: stages by their rank, fields by the time of the
+//! snapshot that told them (ties by the event's id). Adding is commutative, associative and
+//! idempotent, so any order and any repetition of the same news ends in the same facts; the status is
+//! a function of the facts.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::mux::{
+    AssetNews, AssetStage, Failure, MuxAssetId, MuxEventId, MuxUploadId, PlaybackId, Subject,
+    UploadNews, UploadStage, UploadUrl,
+};
+
+/// Everything that Mux has told us of one video.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lifecycle {
+    /// Usually one. A second one stands here when the answer to a request for one was lost.
+    uploads: BTreeMap<MuxUploadId, Upload>,
+    /// Usually one, from the upload that a file was sent to.
+    assets: BTreeMap<MuxAssetId, Take>,
+}
+
+/// One direct upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Upload {
+    /// The earliest time at which it was heard of.
+    #[serde(with = "time::serde::rfc3339")]
+    since: OffsetDateTime,
+    stage: UploadStage,
+    /// Kept while a file may be sent to it, and not a moment longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<Latest<UploadUrl>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<Latest<Failure>>,
+}
+
+/// One asset at Mux.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Take {
+    /// The earliest time at which it was heard of.
+    #[serde(with = "time::serde::rfc3339")]
+    since: OffsetDateTime,
+    stage: AssetStage,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    playback_ids: Option<Latest<Vec<PlaybackId>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    millis: Option<Latest<u64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aspect_ratio: Option<Latest<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<Latest<Failure>>,
+}
+
+/// A value, with the snapshot that told it. The latest snapshot wins.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Latest<T> {
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    by: MuxEventId,
+    value: T,
+}
+
+/// When news was told, and by which event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    pub at: OffsetDateTime,
+    pub by: MuxEventId,
+}
+
+impl Stamp {
+    /// Keeps the later of what is known and what is told. What is not told changes nothing.
+    fn learn<T: Ord>(&self, known: &mut Option<Latest<T>>, told: Option<T>) {
+        let told = told.map(|value| Latest {
+            at: self.at,
+            by: self.by.clone(),
+            value,
+        });
+        if told > *known {
+            *known = told;
+        }
+    }
+}
+
+/// What the facts say about the video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Mux has told us nothing yet.
+    Unheard,
+    Waiting,
+    TimedOut,
+    Cancelled,
+    Processing,
+    Failed,
+    Ready,
+    Deleted,
+}
+
+impl Lifecycle {
+    /// Adds news to what is known.
+    pub fn learn(&mut self, stamp: &Stamp, news: &Subject) {
+        match news {
+            Subject::Upload(news) => self.learn_upload(stamp, news),
+            Subject::Asset(news) => self.learn_asset(stamp, news),
+            Subject::Part { .. } | Subject::Other => {}
+        }
+    }
+
+    fn learn_upload(&mut self, stamp: &Stamp, news: &UploadNews) {
+        let upload = self.heard_of_upload(stamp, &news.upload);
+        upload.stage = upload.stage.max(news.stage);
+        stamp.learn(&mut upload.url, news.url.clone());
+        stamp.learn(&mut upload.failure, news.failure.clone());
+        if upload.stage > UploadStage::Waiting {
+            upload.url = None;
+        }
+        if let Some(asset) = &news.asset {
+            self.heard_of_asset(stamp, asset);
+        }
+    }
+
+    fn learn_asset(&mut self, stamp: &Stamp, news: &AssetNews) {
+        if let Some(upload) = &news.upload {
+            let upload = self.heard_of_upload(stamp, upload);
+            upload.stage = upload.stage.max(UploadStage::AssetCreated);
+            upload.url = None;
+        }
+        let take = self.heard_of_asset(stamp, &news.asset);
+        take.stage = take.stage.max(news.stage);
+        stamp.learn(&mut take.playback_ids, news.playback_ids.clone());
+        stamp.learn(&mut take.millis, news.millis);
+        stamp.learn(&mut take.aspect_ratio, news.aspect_ratio.clone());
+        stamp.learn(&mut take.failure, news.failure.clone());
+    }
+
+    fn heard_of_upload(&mut self, stamp: &Stamp, id: &MuxUploadId) -> &mut Upload {
+        let upload = self.uploads.entry(id.clone()).or_insert(Upload {
+            since: stamp.at,
+            stage: UploadStage::Waiting,
+            url: None,
+            failure: None,
+        });
+        upload.since = upload.since.min(stamp.at);
+        upload
+    }
+
+    fn heard_of_asset(&mut self, stamp: &Stamp, id: &MuxAssetId) -> &mut Take {
+        let take = self.assets.entry(id.clone()).or_insert(Take {
+            since: stamp.at,
+            stage: AssetStage::Preparing,
+            playback_ids: None,
+            millis: None,
+            aspect_ratio: None,
+            failure: None,
+        });
+        take.since = take.since.min(stamp.at);
+        take
+    }
+
+    /// What follows from the facts. The newest asset speaks; without one, the newest upload.
+    pub fn verdict(&self) -> Verdict {
+        let Some((_, take)) = self.take() else {
+            return self
+                .upload()
+                .map_or(Verdict::Unheard, |(_, upload)| match upload.stage {
+                    UploadStage::Waiting => Verdict::Waiting,
+                    UploadStage::TimedOut => Verdict::TimedOut,
+                    UploadStage::Cancelled => Verdict::Cancelled,
+                    UploadStage::AssetCreated => Verdict::Processing,
+                    UploadStage::Errored => Verdict::Failed,
+                });
+        };
+        match take.stage {
+            AssetStage::Deleted => Verdict::Deleted,
+            AssetStage::Ready => Verdict::Ready,
+            AssetStage::Errored => Verdict::Failed,
+            // `upload.errored` is told when the asset of the upload fails; `asset.errored` may be lost.
+            AssetStage::Preparing if self.upload_errored() => Verdict::Failed,
+            AssetStage::Preparing => Verdict::Processing,
+        }
+    }
+
+    fn take(&self) -> Option<(&MuxAssetId, &Take)> {
+        self.assets
+            .iter()
+            .max_by_key(|(id, take)| (take.since, *id))
+    }
+
+    fn upload(&self) -> Option<(&MuxUploadId, &Upload)> {
+        self.uploads
+            .iter()
+            .max_by_key(|(id, upload)| (upload.since, *id))
+    }
+
+    fn upload_errored(&self) -> bool {
+        self.upload()
+            .is_some_and(|(_, upload)| upload.stage == UploadStage::Errored)
+    }
+
+    /// The upload that a file may be sent to, and where.
+    pub fn open_upload(&self) -> Option<(&MuxUploadId, &UploadUrl)> {
+        let (id, upload) = self.upload()?;
+        Some((id, &upload.url.as_ref()?.value))
+    }
+
+    /// The signed playback id that everybody watches through.
+    pub fn playback_id(&self) -> Option<&PlaybackId> {
+        self.take()?.1.playback_ids.as_ref()?.value.first()
+    }
+
+    /// How long the video is.
+    pub fn millis(&self) -> Option<u64> {
+        Some(self.take()?.1.millis.as_ref()?.value)
+    }
+
+    /// Width to height, as `16:9`.
+    pub fn aspect_ratio(&self) -> Option<&str> {
+        Some(&self.take()?.1.aspect_ratio.as_ref()?.value)
+    }
+
+    /// Why Mux gave up on the file.
+    pub fn failure(&self) -> Option<&Failure> {
+        let of_take = self.take().and_then(|(_, take)| take.failure.as_ref());
+        let of_upload = self
+            .upload()
+            .and_then(|(_, upload)| upload.failure.as_ref());
+        of_take.or(of_upload).map(|it| &it.value)
+    }
+
+    /// The time of the latest news that is still known.
+    pub fn latest(&self) -> Option<OffsetDateTime> {
+        fn at<T>(it: Option<&Latest<T>>) -> Option<OffsetDateTime> {
+            it.map(|it| it.at)
+        }
+        let uploads = self
+            .uploads
+            .values()
+            .flat_map(|it| [Some(it.since), at(it.url.as_ref()), at(it.failure.as_ref())]);
+        let assets = self.assets.values().flat_map(|it| {
+            let ids = at(it.playback_ids.as_ref());
+            let ratio = at(it.aspect_ratio.as_ref());
+            [
+                Some(it.since),
+                ids,
+                at(it.millis.as_ref()),
+                ratio,
+                at(it.failure.as_ref()),
+            ]
+        });
+        uploads.chain(assets).flatten().max()
+    }
+
+    /// Every id by which Mux may name this video in an event that does not carry ours.
+    pub fn mux_ids(&self) -> impl Iterator<Item = &str> {
+        let uploads = self.uploads.keys().map(MuxUploadId::as_str);
+        uploads.chain(self.assets.keys().map(MuxAssetId::as_str))
+    }
+}

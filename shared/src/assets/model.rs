@@ -1,0 +1,251 @@
+//! What an asset is: one video, from the request to upload it until it is deleted.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    AssetError,
+    lifecycle::{Lifecycle, Stamp, Verdict},
+};
+use crate::{
+    events::Event,
+    ids::{AssetId, TenantId, UserId},
+    mux::Subject,
+};
+
+/// How long Mux waits for the file. Its default is one hour (mux.com/docs/api-reference); a phone on
+/// a slow line needs more for an hour of training, and until then the upload can be resumed.
+pub const UPLOAD_LIFE: Duration = Duration::hours(12);
+
+/// How long after that an upload without news is shown as expired: Mux tells nobody (mux.md, 1.3).
+const UPLOAD_GRACE: Duration = Duration::minutes(5);
+
+/// One video. The single source of truth about it (S1-011).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    pub id: AssetId,
+    pub tenant: TenantId,
+    pub owner: UserId,
+    pub title: Title,
+    /// What the uploader says the file is.
+    pub content_type: ContentType,
+    /// Bytes, as the uploader says.
+    pub size: u64,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When a person last changed it.
+    #[serde(with = "time::serde::rfc3339")]
+    pub edited_at: OffsetDateTime,
+    /// When a person ended it, whatever Mux may tell later.
+    #[serde(default)]
+    pub ending: Ending,
+    /// What Mux has told.
+    pub lifecycle: Lifecycle,
+    /// Grows with every write; the guard of the next one.
+    pub version: u64,
+}
+
+/// What a person decided about a video.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Ending {
+    /// Nothing: Mux's news rule.
+    #[default]
+    None,
+    /// The upload was called off before Mux gave one, or Mux refused to. A file that arrives
+    /// nevertheless counts for more.
+    Withdrawn {
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+    },
+    /// The video was deleted. Nothing counts for more.
+    Deleted {
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+        by: UserId,
+    },
+}
+
+/// Where a video stands, in the founding documents' words (S1-060).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Status {
+    #[serde(rename = "AWAITING_UPLOAD")]
+    AwaitingUpload,
+    #[serde(rename = "MUX_PROCESSING")]
+    Processing,
+    #[serde(rename = "READY")]
+    Ready,
+    #[serde(rename = "ERROR")]
+    Failed,
+    #[serde(rename = "CANCELLED")]
+    Cancelled,
+    #[serde(rename = "EXPIRED")]
+    Expired,
+    #[serde(rename = "DELETED")]
+    Deleted,
+}
+
+impl Status {
+    /// Whether nothing more is expected to happen by itself.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::AwaitingUpload | Self::Processing)
+    }
+}
+
+impl Asset {
+    /// Where the video stands now. Only the end of waiting depends on the time.
+    pub fn status(&self, now: OffsetDateTime) -> Status {
+        let stage = self.stage();
+        if stage == Status::AwaitingUpload && self.upload_deadline() + UPLOAD_GRACE <= now {
+            return Status::Expired;
+        }
+        stage
+    }
+
+    /// Where the video stands by what is known, without a look at the clock.
+    fn stage(&self) -> Status {
+        if let Ending::Deleted { .. } = self.ending {
+            return Status::Deleted;
+        }
+        match self.lifecycle.verdict() {
+            Verdict::Unheard | Verdict::Waiting if self.ending != Ending::None => Status::Cancelled,
+            Verdict::Unheard | Verdict::Waiting => Status::AwaitingUpload,
+            Verdict::TimedOut => Status::Expired,
+            Verdict::Cancelled => Status::Cancelled,
+            Verdict::Processing => Status::Processing,
+            Verdict::Failed => Status::Failed,
+            Verdict::Ready => Status::Ready,
+            Verdict::Deleted => Status::Deleted,
+        }
+    }
+
+    /// Until when the file may be sent.
+    pub fn upload_deadline(&self) -> OffsetDateTime {
+        self.created_at + UPLOAD_LIFE
+    }
+
+    /// The asset with the news added. Any order, any repetition: the same asset.
+    #[must_use]
+    pub fn apply(&self, stamp: &Stamp, news: &Subject) -> Self {
+        let mut next = self.clone();
+        next.lifecycle.learn(stamp, news);
+        next
+    }
+
+    /// When it last changed, by a person or by news. A function of the facts, so that it too is the
+    /// same in whatever order they came.
+    pub fn updated_at(&self) -> OffsetDateTime {
+        self.lifecycle
+            .latest()
+            .map_or(self.edited_at, |it| it.max(self.edited_at))
+    }
+
+    /// What the step from one state to the next means to others. Nothing, if the status is the same.
+    pub fn events_since(&self, before: &Self) -> Option<Event> {
+        let asset = self.id;
+        let stage = self.stage();
+        if stage == before.stage() {
+            return None;
+        }
+        match stage {
+            Status::AwaitingUpload => None,
+            Status::Processing => Some(Event::UploadReceived { asset }),
+            Status::Ready => Some(Event::AssetReady {
+                asset,
+                millis: self.lifecycle.millis().unwrap_or_default(),
+            }),
+            Status::Failed => Some(Event::AssetFailed { asset }),
+            Status::Cancelled => Some(Event::UploadCancelled { asset }),
+            Status::Expired => Some(Event::UploadExpired { asset }),
+            Status::Deleted => Some(Event::AssetDeleted { asset }),
+        }
+    }
+}
+
+/// What a video is called: 1 to 200 characters, trimmed, on one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Title(String);
+
+const TITLE_MAX: usize = 200;
+
+impl Title {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Title {
+    type Err = AssetError;
+
+    fn from_str(text: &str) -> Result<Self, AssetError> {
+        let text = text.trim();
+        if (1..=TITLE_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(AssetError::Field(
+            "title must have 1 to 200 characters on one line",
+        ))
+    }
+}
+
+impl TryFrom<String> for Title {
+    type Error = AssetError;
+
+    fn try_from(text: String) -> Result<Self, AssetError> {
+        text.parse()
+    }
+}
+
+impl From<Title> for String {
+    fn from(title: Title) -> Self {
+        title.0
+    }
+}
+
+/// What kind of file it is said to be: a video, or `application/octet-stream` when the browser does
+/// not know the container. What it really is, Mux finds out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContentType(String);
+
+const CONTENT_TYPE_MAX: usize = 100;
+
+impl FromStr for ContentType {
+    type Err = AssetError;
+
+    /// Parameters (`video/webm;codecs=vp9`) are cut off; the type is compared in lower case (RFC 9110, 8.3.1).
+    fn from_str(text: &str) -> Result<Self, AssetError> {
+        let essence = text.split(';').next().unwrap_or_default().trim();
+        let essence = essence.to_ascii_lowercase();
+        let token = |it: &str| {
+            !it.is_empty()
+                && it
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
+        };
+        let video = essence.strip_prefix("video/").is_some_and(token);
+        if essence.len() <= CONTENT_TYPE_MAX && (video || essence == "application/octet-stream") {
+            return Ok(Self(essence));
+        }
+        Err(AssetError::Field(
+            "contentType must be a video type, or application/octet-stream",
+        ))
+    }
+}
+
+impl TryFrom<String> for ContentType {
+    type Error = AssetError;
+
+    fn try_from(text: String) -> Result<Self, AssetError> {
+        text.parse()
+    }
+}
+
+impl From<ContentType> for String {
+    fn from(content_type: ContentType) -> Self {
+        content_type.0
+    }
+}

@@ -1,0 +1,140 @@
+//! What can be done with an asset. Each function is one use case, callable without HTTP.
+
+use super::{
+    AssetError,
+    model::{Asset, Ending, Title},
+};
+use crate::{
+    app::Parts,
+    auth::Member,
+    events::{Act, Event},
+    ids::{AssetId, TenantId},
+    store::{ATTEMPTS, Guard, Page, StoreError, Write, keys},
+};
+
+/// An asset of the tenant. Another tenant's asset is as unknown as one that never was.
+pub async fn find(app: &Parts, tenant: TenantId, id: AssetId) -> Result<Asset, AssetError> {
+    let asset: Option<Asset> = app.store.get(&keys::asset(id)).await?;
+    asset
+        .filter(|asset| asset.tenant == tenant)
+        .ok_or(AssetError::Unknown)
+}
+
+/// The tenant's assets, newest first, after the given one. Deleted ones are not shown.
+pub(super) async fn list(
+    app: &Parts,
+    tenant: TenantId,
+    after: Option<AssetId>,
+    limit: u32,
+) -> Result<Page<Asset>, AssetError> {
+    let after = after.map(|id| keys::listed_asset(tenant, id));
+    Ok(app
+        .store
+        .list(&keys::assets_of(tenant), after.as_ref(), limit)
+        .await?)
+}
+
+/// Gives a video another title.
+pub(super) async fn rename(
+    app: &Parts,
+    member: &Member,
+    id: AssetId,
+    title: Title,
+) -> Result<Asset, AssetError> {
+    update(app, member.tenant, id, &member.act(), |asset| {
+        if let Ending::Deleted { .. } = asset.ending {
+            return Err(AssetError::Deleted);
+        }
+        if asset.title == title {
+            return Ok(None);
+        }
+        asset.title = title.clone();
+        Ok(Some(Event::AssetRenamed { asset: asset.id }))
+    })
+    .await
+}
+
+/// Deletes a video: it leaves the list, and no link plays it any more. Its row stays, for the proof.
+pub(super) async fn delete(app: &Parts, member: &Member, id: AssetId) -> Result<Asset, AssetError> {
+    let now = app.clock.now();
+    update(app, member.tenant, id, &member.act(), |asset| {
+        if !matches!(asset.ending, Ending::Deleted { .. }) {
+            asset.ending = Ending::Deleted {
+                at: now,
+                by: member.user,
+            };
+        }
+        Ok(None)
+    })
+    .await
+}
+
+/// Reads, changes and writes an asset; reads and applies again when somebody else was faster.
+pub async fn update(
+    app: &Parts,
+    tenant: TenantId,
+    id: AssetId,
+    act: &Act,
+    change: impl Fn(&mut Asset) -> Result<Option<Event>, AssetError>,
+) -> Result<Asset, AssetError> {
+    let mut attempt = 1;
+    loop {
+        let before = find(app, tenant, id).await?;
+        let mut next = before.clone();
+        let event = change(&mut next)?;
+        if next == before {
+            return Ok(before);
+        }
+        next.edited_at = app.clock.now();
+        next.version += 1;
+        match app
+            .store
+            .commit(step(app, &before, &next, act, event)?)
+            .await
+        {
+            Ok(()) => return Ok(next),
+            Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The writes that turn one version of an asset into the next: its row, the pointers from ids of
+/// Mux that it has learnt, and what the step means to others.
+pub fn step(
+    app: &Parts,
+    before: &Asset,
+    next: &Asset,
+    act: &Act,
+    event: Option<Event>,
+) -> Result<Vec<Write>, StoreError> {
+    let mut writes = vec![row(next, Guard::Version(before.version))?];
+    let known: Vec<&str> = before.lifecycle.mux_ids().collect();
+    for mux_id in next.lifecycle.mux_ids().filter(|id| !known.contains(id)) {
+        // No guard: an id of Mux belongs to one asset of ours for ever, so writing it again changes nothing.
+        writes.push(Write::put(
+            keys::mux_pointer(mux_id),
+            &Pointer { asset: next.id },
+            Guard::None,
+        )?);
+    }
+    for event in event.into_iter().chain(next.events_since(before)) {
+        writes.push(act.write(app, next.tenant, event)?);
+    }
+    Ok(writes)
+}
+
+/// The asset's row. A deleted one leaves its tenant's list.
+pub fn row(asset: &Asset, guard: Guard) -> Result<Write, StoreError> {
+    let key = match asset.ending {
+        Ending::Deleted { .. } => keys::asset(asset.id),
+        Ending::None | Ending::Withdrawn { .. } => keys::listed_asset(asset.tenant, asset.id),
+    };
+    Write::put(key, asset, guard)
+}
+
+/// From an id of Mux to our asset.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Pointer {
+    pub asset: AssetId,
+}

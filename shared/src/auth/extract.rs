@@ -1,0 +1,94 @@
+//! The extractors that a handler asks for. Having one is the proof of the right.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+
+use super::{
+    claims::SessionError,
+    model::{Member, Role},
+};
+use crate::{
+    app::App,
+    ids,
+    problem::{Kind, Problem},
+};
+
+/// Somebody who may see the tenant's videos and links.
+pub struct Reader(pub Member);
+
+/// Somebody who may upload, change, share and take back.
+pub struct Editor(pub Member);
+
+impl FromRequestParts<App> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        allowed(member(parts, app).await?, Role::reads).map(Self)
+    }
+}
+
+impl FromRequestParts<App> for Editor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        allowed(member(parts, app).await?, Role::edits).map(Self)
+    }
+}
+
+fn allowed(member: Member, right: fn(Role) -> bool) -> Result<Member, Problem> {
+    if right(member.role) {
+        return Ok(member);
+    }
+    Err(Problem::new(
+        Kind::Forbidden,
+        "your role does not allow this",
+    ))
+}
+
+async fn member(parts: &Parts, app: &App) -> Result<Member, Problem> {
+    let token = token(&parts.headers).ok_or(SessionError::Missing)?;
+    let session = app
+        .sessions
+        .verify(&token, &app.config, app.clock.now())
+        .await?;
+    let issuer = &app.config.clerk_issuer;
+    let Some((organisation, role)) = session.organisation else {
+        return Err(Problem::new(
+            Kind::Forbidden,
+            "choose an organisation first",
+        ));
+    };
+    Ok(Member {
+        tenant: ids::from_external(issuer, &organisation),
+        user: ids::from_external(issuer, &session.user),
+        role: role.ok_or(Problem::new(Kind::Forbidden, "your role is not known here"))?,
+        request: parts.extensions.get().copied(),
+    })
+}
+
+/// `Authorization: Bearer …` only: a cookie would come along with requests that a foreign page makes.
+fn token(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = text.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().to_owned())
+        .filter(|token| !token.is_empty())
+}
+
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Keys(_) => Self::unavailable(error),
+            SessionError::Missing => Self::new(Kind::Unauthenticated, "send a session token"),
+            SessionError::Malformed(_)
+            | SessionError::Signature
+            | SessionError::Claim(_)
+            | SessionError::UnknownKey => {
+                Self::new(Kind::Unauthenticated, "the session token does not hold").because(error)
+            }
+        }
+    }
+}

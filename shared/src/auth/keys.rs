@@ -1,0 +1,113 @@
+//! The sign-in service's public keys: fetched once for everybody, kept five minutes, and not fetched
+//! again for every made-up key id.
+
+use std::{collections::HashMap, sync::Arc, time::Duration as StdDuration};
+
+use jsonwebtoken::{DecodingKey, jwk::JwkSet};
+use time::{Duration, OffsetDateTime};
+use tokio::sync::RwLock;
+use url::Url;
+
+use super::claims::{self, Session, SessionError};
+use crate::config::Config;
+
+/// How long a fetched set is used (Clerk's own SDK does the same).
+const LIFE: Duration = Duration::minutes(5);
+
+/// How long an unknown key id, or a failed fetch, keeps us from fetching again.
+const COOL_DOWN: Duration = Duration::seconds(10);
+
+/// How long one fetch may take.
+const FETCH: StdDuration = StdDuration::from_secs(3);
+
+/// Checks session tokens.
+pub struct Sessions {
+    http: reqwest::Client,
+    url: Url,
+    /// Held for writing while fetching: whoever comes meanwhile waits for the same answer.
+    keys: RwLock<Keys>,
+}
+
+#[derive(Default)]
+struct Keys {
+    by_id: HashMap<String, Arc<DecodingKey>>,
+    fetched: Option<OffsetDateTime>,
+    tried: Option<OffsetDateTime>,
+}
+
+impl Keys {
+    /// The key, if the set is young enough to be believed.
+    fn current(&self, id: &str, now: OffsetDateTime) -> Option<Arc<DecodingKey>> {
+        let young = self.fetched.is_some_and(|at| within(at, LIFE, now));
+        self.by_id.get(id).filter(|_| young).cloned()
+    }
+}
+
+/// A clock that was set back makes everything old, rather than young for ever.
+fn within(at: OffsetDateTime, life: Duration, now: OffsetDateTime) -> bool {
+    at <= now && now - at < life
+}
+
+impl Sessions {
+    pub fn new(url: Url) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .timeout(FETCH)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self {
+            http,
+            url,
+            keys: RwLock::default(),
+        })
+    }
+
+    /// Checks a token: its key, its signature, its claims.
+    pub(super) async fn verify(
+        &self,
+        token: &str,
+        config: &Config,
+        now: OffsetDateTime,
+    ) -> Result<Session, SessionError> {
+        let id = claims::key_id(token)?;
+        let key = self.key(&id, now).await?;
+        claims::verify(token, &key, config, now)
+    }
+
+    async fn key(&self, id: &str, now: OffsetDateTime) -> Result<Arc<DecodingKey>, SessionError> {
+        if let Some(key) = self.keys.read().await.current(id, now) {
+            return Ok(key);
+        }
+        let mut keys = self.keys.write().await;
+        if let Some(key) = keys.current(id, now) {
+            return Ok(key); // somebody fetched while this one waited
+        }
+        if keys.tried.is_some_and(|at| within(at, COOL_DOWN, now)) {
+            let stale = keys.fetched.is_none_or(|at| !within(at, LIFE, now));
+            return Err(if stale {
+                SessionError::Keys(None)
+            } else {
+                SessionError::UnknownKey
+            });
+        }
+        keys.tried = Some(now);
+        let set = self
+            .fetch()
+            .await
+            .map_err(|error| SessionError::Keys(Some(error)))?;
+        keys.by_id = set
+            .keys
+            .iter()
+            .filter_map(|jwk| {
+                let id = jwk.common.key_id.clone()?;
+                Some((id, Arc::new(DecodingKey::from_jwk(jwk).ok()?)))
+            })
+            .collect();
+        keys.fetched = Some(now);
+        keys.current(id, now).ok_or(SessionError::UnknownKey)
+    }
+
+    async fn fetch(&self) -> Result<JwkSet, reqwest::Error> {
+        let response = self.http.get(self.url.clone()).send().await?;
+        response.error_for_status()?.json().await
+    }
+}

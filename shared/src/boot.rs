@@ -1,0 +1,141 @@
+//! One function per deployable: the whole map of what runs in production.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use axum::Router;
+
+use crate::{
+    app::{App, Parts},
+    assets::Asset,
+    auth::Sessions,
+    clock::{Clock, SystemClock},
+    config::{Config, ConfigError},
+    dlq::DeadLetters,
+    ids::{self, AssetId, IdSource},
+    mux::{MuxClient, PlaybackSigner, SigningError, WebhookVerifier},
+    router::{self, Deployable},
+    store::{Store, keys},
+    telemetry,
+};
+
+/// Why a function does not start. One line; names variables and shows no value.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    #[error("an http client could not be made")]
+    Http(#[from] reqwest::Error),
+}
+
+/// `api/uploads.rs`, `functions/uploads`: begins, shows and cancels uploads.
+pub async fn uploads() -> Result<Router, BootError> {
+    function(Deployable::Uploads).await
+}
+
+/// `api/webhooks/mux.rs`, `functions/webhooks-mux`: takes Mux's events.
+pub async fn webhooks_mux() -> Result<Router, BootError> {
+    function(Deployable::WebhooksMux).await
+}
+
+/// `api/share/[token].rs`, `functions/share`: opens links for guests.
+pub async fn share() -> Result<Router, BootError> {
+    function(Deployable::Share).await
+}
+
+/// `api/shares.rs`, `functions/shares`: lists and revokes links.
+pub async fn shares() -> Result<Router, BootError> {
+    function(Deployable::Shares).await
+}
+
+/// `api/assets.rs`, `functions/assets`: videos, and the links of one video.
+pub async fn assets() -> Result<Router, BootError> {
+    function(Deployable::Assets).await
+}
+
+/// `api/ops.rs`, `functions/ops`: health.
+pub async fn ops() -> Result<Router, BootError> {
+    function(Deployable::Ops).await
+}
+
+/// Everything that is slow the first time is done here, before the runtime asks for a request.
+async fn function(deployable: Deployable) -> Result<Router, BootError> {
+    telemetry::start();
+    let config = Config::from_env()?;
+    let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .load()
+        .await;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random = |bytes: &mut [u8]| rand::fill(bytes);
+    let app = assemble(
+        config,
+        Arc::clone(&clock),
+        IdSource::new(clock, random),
+        &aws,
+    )?;
+    warm(&app).await;
+    Ok(router::of(deployable, app))
+}
+
+/// Puts the parts together. The local stack and the tests bring their own clock, ids and endpoints.
+pub fn assemble(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    ids: IdSource,
+    aws: &SdkConfig,
+) -> Result<App, BootError> {
+    let queue = config.dead_letter_queue.clone();
+    Ok(Arc::new(Parts {
+        clock,
+        ids,
+        store: Store::new(aws_sdk_dynamodb::Client::new(aws), config.table.clone()),
+        dead_letters: DeadLetters::new(aws_sdk_sqs::Client::new(aws), queue),
+        mux: MuxClient::new(
+            config.mux_api.clone(),
+            config.mux_token_id.clone(),
+            config.mux_token_secret.clone(),
+        )?,
+        playback: PlaybackSigner::new(
+            &config.mux_signing_key_id,
+            &config.mux_signing_private_key,
+            config.mux_stream.clone(),
+            config.mux_image.clone(),
+        )?,
+        webhooks: WebhookVerifier::new(&config.mux_webhook_secrets),
+        sessions: Sessions::new(config.clerk_jwks.clone())?,
+        config,
+    }))
+}
+
+/// How often the SDK tries a call: a second time, so that one dropped connection costs nobody anything.
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(2)
+        .with_initial_backoff(Duration::from_millis(50))
+}
+
+/// A webhook has four seconds in all, of which the table has 2.6 for a read and a transaction.
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_millis(1_100))
+        .operation_timeout(Duration::from_millis(2_400))
+        .build()
+}
+
+/// Opens the connection to the table: its handshake costs a small Lambda more than a request does.
+/// What fails here will fail, or not, when it is needed.
+async fn warm(app: &App) {
+    let nobody: AssetId = ids::from_external("warm", "up");
+    let found: Result<Option<Asset>, _> = app.store.get(&keys::asset(nobody)).await;
+    if let Err(error) = found {
+        tracing::warn!(
+            error = telemetry::chain(&error),
+            "the table does not answer yet"
+        );
+    }
+}

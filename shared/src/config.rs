@@ -1,0 +1,276 @@
+//! Configuration: read once from the environment, validated whole, secrets redacted.
+//!
+//! Every field's doc names its variable; the README's table is checked against this file.
+
+use std::str::FromStr;
+
+use secrecy::SecretString;
+use time::Duration;
+use url::Url;
+
+/// What a deployable is told. Secrets show nothing in `Debug`.
+#[derive(Debug)]
+pub struct Config {
+    /// `TABLE_NAME`: the one DynamoDB table.
+    pub table: String,
+    /// `DEAD_LETTER_QUEUE_URL`: the SQS queue for events that could not be stored (DC-4).
+    pub dead_letter_queue: String,
+    /// `MUX_WEBHOOK_DLQ_ENABLED`: `false` answers 500 instead of queueing (S0-120). Default `true`.
+    pub webhook_dlq: bool,
+    /// `MUX_TOKEN_ID`: the access token's id (S1-023).
+    pub mux_token_id: String,
+    /// `MUX_TOKEN_SECRET`: the access token's secret (S1-023).
+    pub mux_token_secret: SecretString,
+    /// `MUX_WEBHOOK_SIGNING_SECRET`: verifies webhooks; several, separated by commas, while
+    /// one endpoint replaces another (S1-024).
+    pub mux_webhook_secrets: Vec<SecretString>,
+    /// `MUX_SIGNING_KEY_ID`: the id of the key that signs playback tokens.
+    pub mux_signing_key_id: String,
+    /// `MUX_SIGNING_PRIVATE_KEY`: that key as Mux gives it: base64 of a PEM.
+    pub mux_signing_private_key: SecretString,
+    /// `MUX_API_URL`: where the API is. Default `https://api.mux.com`.
+    pub mux_api: Url,
+    /// `MUX_STREAM_URL`: where viewers fetch streams. Default `https://stream.mux.com`.
+    pub mux_stream: Url,
+    /// `MUX_IMAGE_URL`: where viewers fetch pictures. Default `https://image.mux.com`.
+    pub mux_image: Url,
+    /// `CLERK_ISSUER`: the exact `iss` of session tokens.
+    pub clerk_issuer: String,
+    /// `CLERK_JWKS_URL`: where its keys are. Default: the issuer's `/.well-known/jwks.json`.
+    pub clerk_jwks: Url,
+    /// `ALLOWED_ORIGINS`: the pages that may call, as exact origins separated by commas. They are
+    /// the only values of `azp` in a session token, of CORS, and of an upload's `cors_origin`.
+    pub allowed_origins: Vec<Origin>,
+    /// `PUBLIC_URL`: where the share pages are, the prefix of every link that is handed out.
+    pub public_url: Url,
+    /// `SHARE_DAYS`: how long a link lives when nobody says. Default 7 (S0-056).
+    pub share_days: u16,
+    /// `SHARE_MAX_DAYS`: how long a link may live at the most. Default 30.
+    pub share_max_days: u16,
+    /// `UPLOAD_MAX_BYTES`: the largest file that may be uploaded. Default 50 GiB.
+    pub upload_max_bytes: u64,
+}
+
+impl Config {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one sanctioned read of the environment"
+    )]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads from any lookup, so that a test needs no process-wide state.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut vars = Vars {
+            lookup: &lookup,
+            faults: Vec::new(),
+        };
+        let clerk_issuer: Option<String> = vars.required("CLERK_ISSUER");
+        let jwks = clerk_issuer.as_deref().map(jwks_of);
+        let table = vars.required("TABLE_NAME");
+        let dead_letter_queue = vars.required("DEAD_LETTER_QUEUE_URL");
+        let webhook_dlq = vars.or("MUX_WEBHOOK_DLQ_ENABLED", "true");
+        let mux_token_id = vars.required("MUX_TOKEN_ID");
+        let mux_token_secret: Option<String> = vars.required("MUX_TOKEN_SECRET");
+        let mux_webhook_secrets: Vec<String> = vars.list("MUX_WEBHOOK_SIGNING_SECRET");
+        let mux_signing_key_id = vars.required("MUX_SIGNING_KEY_ID");
+        let mux_signing_private_key: Option<String> = vars.required("MUX_SIGNING_PRIVATE_KEY");
+        let mux_api = vars.url("MUX_API_URL", Some("https://api.mux.com"));
+        let mux_stream = vars.url("MUX_STREAM_URL", Some("https://stream.mux.com"));
+        let mux_image = vars.url("MUX_IMAGE_URL", Some("https://image.mux.com"));
+        let clerk_jwks = vars.url("CLERK_JWKS_URL", jwks.as_deref());
+        let allowed_origins = vars.list("ALLOWED_ORIGINS");
+        let public_url = vars.url("PUBLIC_URL", None);
+        let share_days = vars.or("SHARE_DAYS", "7");
+        let share_max_days = vars.or("SHARE_MAX_DAYS", "30");
+        let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
+        let days: Option<u16> = share_days;
+        if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
+            vars.fault::<()>("SHARE_DAYS", "must be from 1 to SHARE_MAX_DAYS");
+        }
+        let whole = || {
+            Some(Self {
+                table: table?,
+                dead_letter_queue: dead_letter_queue?,
+                webhook_dlq: webhook_dlq?,
+                mux_token_id: mux_token_id?,
+                mux_token_secret: mux_token_secret?.into(),
+                mux_webhook_secrets: mux_webhook_secrets.into_iter().map(Into::into).collect(),
+                mux_signing_key_id: mux_signing_key_id?,
+                mux_signing_private_key: mux_signing_private_key?.into(),
+                mux_api: mux_api?,
+                mux_stream: mux_stream?,
+                mux_image: mux_image?,
+                clerk_issuer: clerk_issuer?,
+                clerk_jwks: clerk_jwks?,
+                allowed_origins,
+                public_url: public_url?,
+                share_days: share_days?,
+                share_max_days: share_max_days?,
+                upload_max_bytes: upload_max_bytes?,
+            })
+        };
+        whole()
+            .filter(|_| vars.faults.is_empty())
+            .ok_or(ConfigError(vars.faults))
+    }
+
+    /// How long a link may live at the most.
+    pub fn share_max(&self) -> Duration {
+        Duration::days(self.share_max_days.into())
+    }
+}
+
+/// A web origin: scheme, host and port, spelled as a browser spells it (RFC 6454, section 6.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Origin {
+    type Err = NotAnOrigin;
+
+    fn from_str(text: &str) -> Result<Self, NotAnOrigin> {
+        let url: Url = text.parse().map_err(|_| NotAnOrigin)?;
+        let web = matches!(url.scheme(), "http" | "https");
+        if web && url.origin().ascii_serialization() == text {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(NotAnOrigin)
+    }
+}
+
+/// The text is not an origin: it has a path, or a spelling that no browser sends.
+#[derive(Debug, thiserror::Error)]
+#[error("not an origin")]
+pub struct NotAnOrigin;
+
+fn jwks_of(issuer: &str) -> String {
+    format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'))
+}
+
+/// Names every bad variable at once, and never a value.
+#[derive(Debug, thiserror::Error)]
+#[error("bad configuration: {}", .0.join(", "))]
+pub struct ConfigError(Vec<String>);
+
+struct Vars<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    faults: Vec<String>,
+}
+
+impl Vars<'_> {
+    /// An empty variable is one that is not set: platforms cannot always tell them apart.
+    fn lookup_text(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|text| !text.trim().is_empty())
+    }
+
+    fn required<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        match self.lookup_text(name) {
+            Some(text) => self.parse(name, &text),
+            None => self.fault(name, "is not set"),
+        }
+    }
+
+    fn or<T: FromStr>(&mut self, name: &str, default: &str) -> Option<T> {
+        match self.lookup_text(name) {
+            Some(text) => self.parse(name, &text),
+            None => self.parse(name, default),
+        }
+    }
+
+    /// One or more values, separated by commas.
+    fn list<T: FromStr>(&mut self, name: &str) -> Vec<T> {
+        let text: String = self.required(name).unwrap_or_default();
+        let parts = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+        parts.filter_map(|part| self.parse(name, part)).collect()
+    }
+
+    fn url(&mut self, name: &str, default: Option<&str>) -> Option<Url> {
+        let url: Url = match default {
+            Some(default) => self.or(name, default),
+            None => self.required(name),
+        }?;
+        match url.scheme() {
+            "http" | "https" => Some(url),
+            _ => self.fault(name, "is not an http or https URL"),
+        }
+    }
+
+    fn parse<T: FromStr>(&mut self, name: &str, text: &str) -> Option<T> {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(_) => self.fault(name, "does not parse"),
+        }
+    }
+
+    fn fault<T>(&mut self, name: &str, what: &str) -> Option<T> {
+        let fault = format!("{name} {what}");
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(name: &str) -> Option<String> {
+        let value = match name {
+            "CLERK_ISSUER" | "PUBLIC_URL" | "ALLOWED_ORIGINS" => "https://portal.example",
+            "MUX_WEBHOOK_SIGNING_SECRET" => "old, new",
+            "TABLE_NAME" | "DEAD_LETTER_QUEUE_URL" => "x",
+            name if name.starts_with("MUX_TOKEN_") || name.starts_with("MUX_SIGNING_") => "x",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn defaults_fill_what_is_not_set() {
+        let config = Config::read(complete).unwrap();
+        assert_eq!(config.mux_webhook_secrets.len(), 2);
+        assert_eq!(
+            config.clerk_jwks.as_str(),
+            "https://portal.example/.well-known/jwks.json"
+        );
+        assert!(config.webhook_dlq);
+    }
+
+    #[test]
+    fn every_fault_is_named_and_no_value_is_shown() {
+        let error = Config::read(|name| match name {
+            "TABLE_NAME" => Some(String::new()),
+            "SHARE_DAYS" => Some("hunter2".to_owned()),
+            "ALLOWED_ORIGINS" => Some("https://portal.example/path".to_owned()),
+            "MUX_API_URL" => Some("ftp://hunter2".to_owned()),
+            "MUX_TOKEN_SECRET" => None,
+            name => complete(name),
+        })
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "bad configuration: TABLE_NAME is not set, MUX_TOKEN_SECRET is not set, \
+             MUX_API_URL is not an http or https URL, ALLOWED_ORIGINS does not parse, \
+             SHARE_DAYS does not parse"
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let config = Config::read(|name| match name {
+            "MUX_TOKEN_SECRET" | "MUX_WEBHOOK_SIGNING_SECRET" | "MUX_SIGNING_PRIVATE_KEY" => {
+                Some("hunter2".to_owned())
+            }
+            name => complete(name),
+        });
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,137 @@
+//! What happened, in the past tense. Written with the change it reports; read by audit,
+//! notifications and cost. Append only: a stored event is read back for years.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{
+    app::Parts,
+    ids::{AssetId, EventId, RequestId, ShareId, TenantId, UserId},
+    mux::MuxEventId,
+    store::{Guard, StoreError, Write, keys},
+};
+
+/// Who does something, and in answer to which request: what a use case needs to leave a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    pub actor: Actor,
+    pub request: Option<RequestId>,
+}
+
+impl Act {
+    /// The event as it will be stored.
+    pub fn envelope(&self, app: &Parts, tenant: TenantId, event: Event) -> Envelope {
+        Envelope {
+            id: app.ids.mint(),
+            tenant,
+            at: app.clock.now(),
+            actor: self.actor.clone(),
+            request: self.request,
+            event,
+        }
+    }
+
+    /// The event as a write of the transaction that makes it true.
+    pub fn write(&self, app: &Parts, tenant: TenantId, event: Event) -> Result<Write, StoreError> {
+        let envelope = self.envelope(app, tenant, event);
+        Write::put(keys::event(tenant, envelope.id), &envelope, Guard::Absent)
+    }
+}
+
+/// One event as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    pub id: EventId,
+    pub tenant: TenantId,
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    pub actor: Actor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Who made it happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Actor {
+    /// A person who is signed in.
+    User { id: UserId },
+    /// Somebody who holds a share link.
+    Guest { share: ShareId },
+    /// A webhook.
+    Mux { event: MuxEventId },
+}
+
+/// Everything that can happen. A new variant goes to the end; a wire name never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum Event {
+    /// Somebody asked to upload a video; Mux may not know of it yet.
+    #[serde(rename = "upload.requested")]
+    UploadRequested { asset: AssetId, size: u64 },
+    /// Mux was asked for an upload and refused: the request was undone.
+    #[serde(rename = "upload.refused")]
+    UploadRefused { asset: AssetId },
+    /// The file has arrived at Mux.
+    #[serde(rename = "upload.received")]
+    UploadReceived { asset: AssetId },
+    /// The upload was called off before a file arrived.
+    #[serde(rename = "upload.cancelled")]
+    UploadCancelled { asset: AssetId },
+    /// No file arrived in time.
+    #[serde(rename = "upload.expired")]
+    UploadExpired { asset: AssetId },
+    /// The video can be played.
+    #[serde(rename = "asset.ready")]
+    AssetReady { asset: AssetId, millis: u64 },
+    /// Mux could not make a video of the file.
+    #[serde(rename = "asset.failed")]
+    AssetFailed { asset: AssetId },
+    /// The video has another title.
+    #[serde(rename = "asset.renamed")]
+    AssetRenamed { asset: AssetId },
+    /// The video is gone, by a person's wish or at Mux.
+    #[serde(rename = "asset.deleted")]
+    AssetDeleted { asset: AssetId },
+    /// A share link was made.
+    #[serde(rename = "share.created")]
+    ShareCreated { share: ShareId, asset: AssetId },
+    /// A share link gave somebody a playback token.
+    #[serde(rename = "share.opened")]
+    ShareOpened { share: ShareId, asset: AssetId },
+    /// A share link was tried that is revoked or expired.
+    #[serde(rename = "share.refused")]
+    ShareRefused { share: ShareId, reason: String },
+    /// A share link was taken back.
+    #[serde(rename = "share.revoked")]
+    ShareRevoked { share: ShareId, asset: AssetId },
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+    use ulid::Ulid;
+
+    use super::*;
+
+    #[test]
+    fn the_stored_form_is_stable() {
+        let id = Ulid::from_bytes([0; 16]);
+        let envelope = Envelope {
+            id: id.into(),
+            tenant: id.into(),
+            at: datetime!(2026-01-05 09:00 UTC),
+            actor: Actor::User { id: id.into() },
+            request: None,
+            event: Event::AssetReady {
+                asset: id.into(),
+                millis: 90_500,
+            },
+        };
+        let json = r#"{"id":"evt_00000000000000000000000000","tenant":"ten_00000000000000000000000000","at":"2026-01-05T09:00:00Z","actor":{"kind":"user","id":"usr_00000000000000000000000000"},"type":"asset.ready","data":{"asset":"ast_00000000000000000000000000","millis":90500}}"#;
+        assert_eq!(serde_json::to_string(&envelope).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Envelope>(json).unwrap(), envelope);
+    }
+}

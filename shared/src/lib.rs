@@ -1,0 +1,26 @@
+//! All domain logic. `api/` and `functions/` only translate a runtime into calls of this crate.
+//!
+//! Read in this order: [`boot`] (what is deployed), [`router`] (what can be asked), then a slice.
+//! `shared/ARCHITECTURE.md` is the map.
+
+pub mod app;
+pub mod assets;
+pub mod auth;
+pub mod boot;
+pub mod clock;
+pub mod config;
+pub mod dlq;
+pub mod events;
+pub mod health;
+pub mod http;
+pub mod ids;
+pub mod mux;
+pub mod problem;
+pub mod router;
+pub mod shares;
+pub mod store;
+pub mod telemetry;
+pub mod uploads;
+#[cfg(feature = "vercel")]
+pub mod vercel;
+pub mod webhooks;

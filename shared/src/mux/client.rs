@@ -1,0 +1,218 @@
+//! The calls to Mux's API. Every failure says whether the call may have had an effect: Mux knows
+//! no idempotency key, so a lost answer is not the same as a refusal.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{MuxUploadId, UploadUrl};
+use crate::ids::AssetId;
+
+/// How long one call may take. Mux's own SDK waits 60 s; nobody who holds a phone does.
+const CALL: Duration = Duration::from_secs(8);
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// How much of an answer is read, in bytes. What we ask for is a few thousand.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+
+/// A failed call.
+#[derive(Debug, thiserror::Error)]
+pub enum MuxError {
+    /// 429: nothing was done. Mux says no time to come back (about one POST per second is allowed).
+    #[error("mux is limiting us")]
+    Limited,
+    /// No connection was made: nothing was done.
+    #[error("mux cannot be reached")]
+    Unreachable(#[source] reqwest::Error),
+    /// 4xx: nothing was done, and trying again does not help.
+    #[error("mux refused with status {status} ({kind}): {messages}")]
+    Refused {
+        status: u16,
+        kind: String,
+        messages: String,
+    },
+    /// 5xx, a timeout, a broken connection: it may have been done.
+    #[error("mux did not answer, or failed ({0})")]
+    Uncertain(&'static str, #[source] Option<reqwest::Error>),
+    /// It was done, and the answer is not what it should be.
+    #[error("mux answered with something else than its documentation says")]
+    Malformed,
+}
+
+impl MuxError {
+    /// Whether the call surely had no effect.
+    pub fn had_no_effect(&self) -> bool {
+        matches!(
+            self,
+            Self::Limited | Self::Unreachable(_) | Self::Refused { .. }
+        )
+    }
+
+    fn refused_with(&self, expected: u16) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status == expected)
+    }
+}
+
+/// What is asked of Mux for one upload.
+#[derive(Debug)]
+pub struct UploadOrder<'a> {
+    /// Comes back in every event as `passthrough` and `meta.external_id`.
+    pub asset: AssetId,
+    pub title: &'a str,
+    /// The page that will send the file (mux.com/docs/guides/upload-files-directly).
+    pub cors_origin: &'a str,
+    /// Seconds until the upload times out: 60 to 604,800.
+    pub timeout: u32,
+}
+
+/// An upload as Mux made it.
+#[derive(Debug, Deserialize)]
+pub struct CreatedUpload {
+    pub id: MuxUploadId,
+    pub url: UploadUrl,
+}
+
+/// Whether Mux called the upload off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancellation {
+    Done,
+    /// The file has arrived, or the upload has ended in another way.
+    TooLate,
+}
+
+/// Speaks to Mux's API with an access token.
+pub struct MuxClient {
+    http: reqwest::Client,
+    base: Url,
+    token_id: String,
+    token_secret: SecretString,
+}
+
+impl MuxClient {
+    pub fn new(
+        base: Url,
+        token_id: String,
+        token_secret: SecretString,
+    ) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(CALL)
+            .redirect(reqwest::redirect::Policy::none()) // an answer of Mux sends our token nowhere
+            .build()?;
+        Ok(Self {
+            http,
+            base,
+            token_id,
+            token_secret,
+        })
+    }
+
+    /// `POST /video/v1/uploads`: an upload whose asset will be playable with signed tokens only.
+    pub async fn create_upload(&self, order: &UploadOrder<'_>) -> Result<CreatedUpload, MuxError> {
+        let id = order.asset.to_string();
+        let body = json!({
+            "cors_origin": order.cors_origin,
+            "timeout": order.timeout,
+            "new_asset_settings": {
+                "playback_policies": ["signed"],
+                "video_quality": "basic",
+                "passthrough": id,
+                "meta": {"external_id": id, "title": order.title},
+            },
+        });
+        self.call(Method::POST, &["uploads"], Some(body)).await
+    }
+
+    /// `PUT /video/v1/uploads/{id}/cancel`: succeeds only while nothing has arrived.
+    pub async fn cancel_upload(&self, upload: &MuxUploadId) -> Result<Cancellation, MuxError> {
+        let path = ["uploads", upload.as_str(), "cancel"];
+        match self.call::<Value>(Method::PUT, &path, None).await {
+            Ok(_) => Ok(Cancellation::Done),
+            Err(error) if error.refused_with(403) => Ok(Cancellation::TooLate),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<Value>,
+    ) -> Result<T, MuxError> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| MuxError::Malformed)?
+            .pop_if_empty()
+            .extend(["video", "v1"].iter().chain(path));
+        let mut request = self
+            .http
+            .request(method, url)
+            .basic_auth(&self.token_id, Some(self.token_secret.expose_secret()));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let mut response = request.send().await.map_err(of_transport)?;
+        let status = response.status();
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(of_transport)? {
+            if answer.len() + chunk.len() > ANSWER_LIMIT {
+                return Err(MuxError::Uncertain("an endless answer", None));
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            return serde_json::from_slice(&answer)
+                .map(|wire: Data<T>| wire.data)
+                .map_err(|_| MuxError::Malformed);
+        }
+        Err(of_status(status, &answer))
+    }
+}
+
+#[derive(Deserialize)]
+struct Data<T> {
+    data: T,
+}
+
+/// A URL may be a capability, so it never goes along into the log.
+fn of_transport(error: reqwest::Error) -> MuxError {
+    let error = error.without_url();
+    if error.is_connect() {
+        return MuxError::Unreachable(error);
+    }
+    MuxError::Uncertain("transport", Some(error))
+}
+
+fn of_status(status: StatusCode, body: &[u8]) -> MuxError {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => MuxError::Limited,
+        StatusCode::REQUEST_TIMEOUT => MuxError::Uncertain("408", None),
+        status if status.is_client_error() => {
+            let wire: Refusal = serde_json::from_slice(body).unwrap_or_default();
+            MuxError::Refused {
+                status: status.as_u16(),
+                kind: wire.error.r#type,
+                messages: wire.error.messages.join(" "),
+            }
+        }
+        _ => MuxError::Uncertain("5xx", None),
+    }
+}
+
+/// `{"error":{"type":"…","messages":["…"]}}`; anything else is read as empty.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Refusal {
+    error: RefusalBody,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RefusalBody {
+    r#type: String,
+    messages: Vec<String>,
+}

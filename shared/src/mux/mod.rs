@@ -1,0 +1,20 @@
+//! Mux: the client for its API, its webhook events and signatures, and playback tokens.
+//!
+//! Owns: everything that knows how Mux spells things. Does not own: what it means for an asset
+//! (`assets::lifecycle`), nor what happens when a webhook comes (`webhooks`).
+
+mod client;
+mod ids;
+mod playback;
+mod signature;
+mod types;
+
+pub use self::{
+    client::{Cancellation, CreatedUpload, MuxClient, MuxError, UploadOrder},
+    ids::{MuxAssetId, MuxEventId, MuxUploadId, PlaybackId, UploadUrl},
+    playback::{Audience, PlaybackSigner, SigningError, TOKEN_LIFE},
+    signature::{SignatureError, TOLERANCE, WebhookVerifier},
+    types::{
+        AssetNews, AssetStage, Failure, MuxEvent, NotAnEvent, Subject, UploadNews, UploadStage,
+    },
+};

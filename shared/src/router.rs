@@ -1,0 +1,174 @@
+//! The HTTP surface: which deployable answers what. Every route is listed here, once, by its slice.
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    handler::Handler,
+    http::{HeaderName, HeaderValue, Method, header},
+    middleware::from_fn_with_state,
+    routing::{MethodRouter, on},
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{AllowOrigin, CorsLayer},
+    set_header::SetResponseHeaderLayer,
+};
+
+use crate::{
+    app::App,
+    assets, health,
+    http::BODY_LIMIT,
+    problem::{self, Kind, Problem},
+    shares, telemetry, uploads, webhooks,
+};
+
+/// One route: what the access table of the tests lists, and what the router is built of.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    handler: MethodRouter<App>,
+}
+
+impl Route {
+    pub fn get<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::GET, path, handler)
+    }
+
+    pub fn post<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::POST, path, handler)
+    }
+
+    pub fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::PATCH, path, handler)
+    }
+
+    pub fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::DELETE, path, handler)
+    }
+
+    fn new<H: Handler<T, App>, T: 'static>(method: Method, path: &'static str, handler: H) -> Self {
+        let handler = match method {
+            Method::GET => on(axum::routing::MethodFilter::GET, handler),
+            Method::POST => on(axum::routing::MethodFilter::POST, handler),
+            Method::PATCH => on(axum::routing::MethodFilter::PATCH, handler),
+            _ => on(axum::routing::MethodFilter::DELETE, handler),
+        };
+        Self {
+            method,
+            path,
+            handler,
+        }
+    }
+
+    /// The same route, reading bodies up to this many bytes.
+    #[must_use]
+    pub fn reading(self, limit: usize) -> Self {
+        let handler = self.handler.layer(DefaultBodyLimit::max(limit));
+        Self { handler, ..self }
+    }
+}
+
+/// One route group = one binary = one log group = one role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deployable {
+    Uploads,
+    WebhooksMux,
+    Share,
+    Shares,
+    Assets,
+    Ops,
+}
+
+impl Deployable {
+    pub const ALL: [Self; 6] = [
+        Self::Uploads,
+        Self::WebhooksMux,
+        Self::Share,
+        Self::Shares,
+        Self::Assets,
+        Self::Ops,
+    ];
+
+    /// The name of its folder in `functions/`, of its binary and its log group.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uploads => "uploads",
+            Self::WebhooksMux => "webhooks-mux",
+            Self::Share => "share",
+            Self::Shares => "shares",
+            Self::Assets => "assets",
+            Self::Ops => "ops",
+        }
+    }
+
+    /// What it answers.
+    pub fn routes(self) -> Vec<Route> {
+        match self {
+            Self::Uploads => uploads::routes(),
+            Self::WebhooksMux => webhooks::routes(),
+            Self::Share => shares::guest_routes(),
+            Self::Shares => shares::tenant_routes(),
+            Self::Assets => [assets::routes(), shares::asset_routes()]
+                .into_iter()
+                .flatten()
+                .collect(),
+            Self::Ops => health::routes(),
+        }
+    }
+}
+
+/// The router of one deployable.
+pub fn of(deployable: Deployable, app: App) -> Router {
+    build(deployable.routes(), app)
+}
+
+/// All of them in one, for the local stack and the tests.
+pub fn all(app: App) -> Router {
+    build(
+        Deployable::ALL.into_iter().flat_map(Deployable::routes),
+        app,
+    )
+}
+
+fn build(routes: impl IntoIterator<Item = Route>, app: App) -> Router {
+    let cors = cors(&app);
+    routes
+        .into_iter()
+        .fold(Router::new(), |router, route| {
+            router.route(route.path, route.handler)
+        })
+        .fallback(async || Problem::new(Kind::NotFound, "there is nothing at this address"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(Kind::MethodNotAllowed, "see the documentation for what is")
+        })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(CatchPanicLayer::custom(problem::from_panic))
+        .layer(cors)
+        .layer(header_layer(header::CACHE_CONTROL, "no-store"))
+        .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
+        .layer(from_fn_with_state(app.clone(), telemetry::observe))
+        .with_state(app)
+}
+
+/// Answers are one person's: no cache keeps them, no browser guesses their type, no address of a
+/// link leaves with a request for something else.
+fn header_layer(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// Pages of the allowed origins may call; they authenticate with a header, never with a cookie of ours.
+fn cors(app: &App) -> CorsLayer {
+    let origins = app.config.allowed_origins.iter();
+    let origins = origins.filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok());
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+        ])
+        .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .max_age(std::time::Duration::from_mins(10))
+}

@@ -1,0 +1,237 @@
+//! The single table, spoken to in a few verbs. Slices never see the AWS SDK, and nobody scans.
+//!
+//! Reads are strongly consistent, except those of an index, which `DynamoDB` does not offer so.
+
+mod error;
+pub mod keys;
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use time::OffsetDateTime;
+
+pub use self::error::StoreError;
+use self::keys::{Attributes, Key, Listing};
+
+/// How often a lost guard is met by reading and applying again (design: at most five times).
+pub const ATTEMPTS: u32 = 5;
+
+/// What must be true of the stored item for a write to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Last writer wins. Say why at the call.
+    None,
+    /// The key must be free: creation, and idempotency.
+    Absent,
+    /// The stored claim must have run out before this instant. A claim that has done its work
+    /// carries no `claimed_until` and never lapses.
+    Lapsed(OffsetDateTime),
+    /// The stored `version` must be this one: an update of what was read.
+    Version(u64),
+}
+
+impl Guard {
+    /// The condition, and the values that it names.
+    fn expression(self) -> (Option<String>, Option<Attributes>) {
+        let (condition, value) = match self {
+            Self::None => return (None, None),
+            Self::Absent => return (Some("attribute_not_exists(pk)".to_owned()), None),
+            Self::Lapsed(now) => ("claimed_until < :guard", now.unix_timestamp().to_string()),
+            Self::Version(n) => ("version = :guard", n.to_string()),
+        };
+        let values = Attributes::from([(":guard".to_owned(), AttributeValue::N(value))]);
+        (Some(condition.to_owned()), Some(values))
+    }
+}
+
+/// One write of a transaction.
+#[derive(Debug, Clone)]
+pub struct Write {
+    key: Key,
+    item: Option<Attributes>,
+    guard: Guard,
+}
+
+impl Write {
+    /// Puts an item in the place of whatever is there, if the guard holds.
+    pub fn put<T: Serialize>(key: Key, item: &T, guard: Guard) -> Result<Self, StoreError> {
+        let mut attributes: Attributes = serde_dynamo::to_item(item)?;
+        attributes.extend(key.attributes());
+        Ok(Self {
+            key,
+            item: Some(attributes),
+            guard,
+        })
+    }
+
+    /// Deletes an item, if the guard holds.
+    pub fn delete(key: Key, guard: Guard) -> Self {
+        Self {
+            key,
+            item: None,
+            guard,
+        }
+    }
+}
+
+/// A page of a listing, and whether there is more.
+#[derive(Debug)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub more: bool,
+}
+
+/// The table.
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+impl Store {
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// One item. One round trip.
+    pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key.address()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::of)?;
+        Ok(output.item.map(serde_dynamo::from_item).transpose()?)
+    }
+
+    /// Two items in one round trip.
+    pub async fn get_both<A, B>(
+        &self,
+        a: &Key,
+        b: &Key,
+    ) -> Result<(Option<A>, Option<B>), StoreError>
+    where
+        A: DeserializeOwned,
+        B: DeserializeOwned,
+    {
+        let wanted = KeysAndAttributes::builder()
+            .keys(a.address())
+            .keys(b.address())
+            .consistent_read(true)
+            .build()
+            .map_err(|error| StoreError::Refused(error.into()))?;
+        let output = self
+            .client
+            .batch_get_item()
+            .request_items(&self.table, wanted)
+            .send()
+            .await
+            .map_err(StoreError::of)?;
+        if output.unprocessed_keys().is_some_and(|it| !it.is_empty()) {
+            // Throttled half way: what is missing is unknown, not absent.
+            return Ok((self.get(a).await?, self.get(b).await?));
+        }
+        let mut items = output
+            .responses
+            .and_then(|mut it| it.remove(&self.table))
+            .unwrap_or_default();
+        let mut take = |key: &Key| {
+            let found = items.iter().position(|item| key.is(item))?;
+            Some(items.swap_remove(found))
+        };
+        let (a, b) = (take(a), take(b));
+        Ok((
+            a.map(serde_dynamo::from_item).transpose()?,
+            b.map(serde_dynamo::from_item).transpose()?,
+        ))
+    }
+
+    /// A page of an index, newest first, after the item with this key.
+    pub async fn list<T: DeserializeOwned>(
+        &self,
+        listing: &Listing,
+        after: Option<&Key>,
+        limit: u32,
+    ) -> Result<Page<T>, StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(listing.index)
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", format!("{}pk", listing.index))
+            .expression_attribute_values(":pk", AttributeValue::S(listing.partition.clone()))
+            .set_exclusive_start_key(after.map(|key| key.start(listing.index)))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(StoreError::of)?;
+        Ok(Page {
+            more: output.last_evaluated_key.is_some(),
+            items: serde_dynamo::from_items(output.items.unwrap_or_default())?,
+        })
+    }
+
+    /// One item, in one round trip and at half of what a transaction costs.
+    pub async fn put<T: Serialize>(
+        &self,
+        key: &Key,
+        item: &T,
+        guard: Guard,
+    ) -> Result<(), StoreError> {
+        let mut attributes: Attributes = serde_dynamo::to_item(item)?;
+        attributes.extend(key.attributes());
+        let (condition, values) = guard.expression();
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(attributes))
+            .set_condition_expression(condition)
+            .set_expression_attribute_values(values)
+            .send()
+            .await
+            .map_err(StoreError::of)?;
+        Ok(())
+    }
+
+    /// All writes or none, in one round trip.
+    ///
+    /// The SDK sends a token with it, so that its own retry of a lost answer is not a second write.
+    pub async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        let mut call = self.client.transact_write_items();
+        for write in writes {
+            call = call.transact_items(self.transact(write)?);
+        }
+        call.send().await.map_err(StoreError::of_commit)?;
+        Ok(())
+    }
+
+    fn transact(&self, write: Write) -> Result<TransactWriteItem, StoreError> {
+        let (condition, values) = write.guard.expression();
+        let item = TransactWriteItem::builder();
+        let built = match write.item {
+            Some(attributes) => Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(attributes))
+                .set_condition_expression(condition)
+                .set_expression_attribute_values(values)
+                .build()
+                .map(|put| item.put(put)),
+            None => Delete::builder()
+                .table_name(&self.table)
+                .set_key(Some(write.key.address()))
+                .set_condition_expression(condition)
+                .set_expression_attribute_values(values)
+                .build()
+                .map(|delete| item.delete(delete)),
+        };
+        Ok(built
+            .map_err(|error| StoreError::Refused(error.into()))?
+            .build())
+    }
+}

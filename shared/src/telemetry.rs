@@ -1,0 +1,90 @@
+//! What a request leaves in the log: one line, with its id, its route (never its path: a path may be
+//! a capability), its status and its time; and the whole chain of causes when it failed.
+
+use std::{error::Error, time::Instant};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+use tracing::Instrument;
+use tracing_subscriber::EnvFilter;
+
+use crate::{app::App, ids::RequestId, problem::Cause};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Logs JSON, one object a line, on standard output. `RUST_LOG` filters; a second call changes nothing.
+pub fn start() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let logging = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_env_filter(filter);
+    // Fails only when something else logs already: then that does.
+    let _ = logging.try_init();
+}
+
+/// Gives the request an id, and logs what became of it.
+pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let id: RequestId = app.ids.mint();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", MatchedPath::as_str)
+        .to_owned();
+    let span = tracing::info_span!("request", request.id = %id, http.method = %request.method(), http.route = route);
+    request.extensions_mut().insert(id);
+    let started = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let _entered = span.enter();
+    let status = response.status().as_u16();
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let cause = response
+        .extensions()
+        .get()
+        .map(|Cause(cause)| chain(&**cause));
+    match cause {
+        Some(error) if status >= 500 => {
+            tracing::error!(http.status = status, duration_ms, error, "request failed");
+        }
+        cause => tracing::info!(
+            http.status = status,
+            duration_ms,
+            error = cause,
+            "request answered"
+        ),
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// `outer: middle: root`. No error repeats its source in its own message, so nothing doubles.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&it| it.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<String>>()
+        .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chain;
+    use crate::{shares::ShareError, store::StoreError};
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        let error = ShareError::Store(StoreError::Unavailable("connection reset".into()));
+        assert_eq!(
+            chain(&error),
+            "share link could not be read or written: the table did not answer: connection reset"
+        );
+    }
+}

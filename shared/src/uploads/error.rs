@@ -1,0 +1,62 @@
+//! How an upload can fail its caller, and what the caller is told.
+
+use crate::{
+    assets::AssetError,
+    mux::MuxError,
+    problem::{Kind, Problem},
+    store::StoreError,
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    #[error("{0}")]
+    Field(&'static str),
+    #[error("the page is not one of ours")]
+    Origin,
+    #[error("the idempotency key belongs to another request")]
+    KeyReused,
+    #[error("the first request with this key is still running")]
+    InProgress { seconds: u32 },
+    #[error("the upload can no longer be cancelled")]
+    NotCancellable,
+    #[error("mux did not take the order")]
+    Mux(#[from] MuxError),
+    #[error("asset of the upload")]
+    Asset(#[from] AssetError),
+    #[error("upload could not be read or written")]
+    Store(#[from] StoreError),
+}
+
+/// Mux allows about one POST per second and does not say when to come back (mux.com/docs/core/make-api-requests).
+const MUX_PAUSE: u32 = 2;
+
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Field(what) => Self::new(Kind::InvalidField, what),
+            UploadError::Origin => Self::new(Kind::OriginNotAllowed, "open the portal itself"),
+            UploadError::KeyReused => Self::new(
+                Kind::IdempotencyKeyReused,
+                "send a new key with a new request",
+            ),
+            UploadError::InProgress { seconds } => {
+                Self::new(Kind::UploadInProgress, "ask again with the same key")
+                    .retry_after(seconds)
+            }
+            UploadError::NotCancellable => {
+                Self::new(Kind::UploadNotCancellable, "delete the video instead")
+            }
+            UploadError::Mux(MuxError::Refused { .. }) => {
+                Self::new(Kind::VideoServiceRefused, "it does not take this upload").because(error)
+            }
+            UploadError::Mux(_) => Self::new(
+                Kind::VideoServiceBusy,
+                "try again with the same Idempotency-Key",
+            )
+            .retry_after(MUX_PAUSE)
+            .because(error),
+            UploadError::Asset(error) => error.into(),
+            UploadError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What can be done with an upload. Each function is one use case, callable without HTTP.
+
+use super::{
+    UploadError,
+    model::{IdempotencyKey, ONCE_LIFE, Once, Order},
+};
+use crate::{
+    app::Parts,
+    assets::{self, Asset, Ending, Lifecycle, Stamp, Status, UPLOAD_LIFE},
+    auth::Member,
+    config::Origin,
+    events::Event,
+    ids::AssetId,
+    mux::{
+        Cancellation, MuxEventId, MuxUploadId, Subject, UploadNews, UploadOrder, UploadStage,
+        UploadUrl,
+    },
+    store::{Guard, StoreError, Write, keys, keys::Key},
+};
+
+/// Begins an upload: the row first, then Mux, then what Mux answered (S0-100, S1-053). Whatever
+/// breaks in between, the row is there, and names itself in every event of Mux.
+pub(super) async fn create(
+    app: &Parts,
+    member: &Member,
+    order: Order,
+    key: Option<IdempotencyKey>,
+    origin: &Origin,
+) -> Result<Asset, UploadError> {
+    let now = app.clock.now();
+    let asset = Asset {
+        id: app.ids.mint(),
+        tenant: member.tenant,
+        owner: member.user,
+        title: order.title.clone(),
+        content_type: order.content_type.clone(),
+        size: order.size,
+        created_at: now,
+        edited_at: now,
+        ending: Ending::None,
+        lifecycle: Lifecycle::default(),
+        version: 1,
+    };
+    let requested = Event::UploadRequested {
+        asset: asset.id,
+        size: asset.size,
+    };
+    let mut writes = vec![
+        assets::row(&asset, Guard::Absent)?,
+        member.act().write(app, member.tenant, requested)?,
+    ];
+    let Some(key) = key else {
+        app.store.commit(writes).await?;
+        return begin(app, member, asset, None, origin).await;
+    };
+    let key = keys::once(member.user, &key.digest());
+    let once = Once::new(asset.id, order.fingerprint(origin.as_str()), now);
+    writes.insert(
+        0,
+        Write::put(key.clone().expiring(now + ONCE_LIFE), &once, Guard::Absent)?,
+    );
+    match app.store.commit(writes).await {
+        Ok(()) => begin(app, member, asset, Some(key), origin).await,
+        Err(StoreError::Conflict { write: 0 }) => resume(app, member, key, &once, origin).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The same request again: the same answer, or the rest of the work if nobody is at it any more.
+async fn resume(
+    app: &Parts,
+    member: &Member,
+    key: Key,
+    again: &Once,
+    origin: &Origin,
+) -> Result<Asset, UploadError> {
+    let now = app.clock.now();
+    let first: Option<Once> = app.store.get(&key).await?;
+    let Some(first) = first else {
+        return Err(UploadError::InProgress { seconds: 1 }); // it was undone just now
+    };
+    if first.fingerprint != again.fingerprint {
+        return Err(UploadError::KeyReused);
+    }
+    let asset = assets::find(app, member.tenant, first.asset).await?;
+    if asset.status(now) != Status::AwaitingUpload || asset.lifecycle.open_upload().is_some() {
+        return Ok(asset);
+    }
+    if let Some(seconds) = first.wait(now) {
+        return Err(UploadError::InProgress { seconds });
+    }
+    let claim = Once::new(asset.id, first.fingerprint, now);
+    let claimed = key.clone().expiring(now + ONCE_LIFE);
+    match app.store.put(&claimed, &claim, Guard::Lapsed(now)).await {
+        Ok(()) => begin(app, member, asset, Some(key), origin).await,
+        Err(StoreError::Conflict { .. }) => Err(UploadError::InProgress { seconds: 1 }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks Mux, and writes down what it answered.
+async fn begin(
+    app: &Parts,
+    member: &Member,
+    asset: Asset,
+    key: Option<Key>,
+    origin: &Origin,
+) -> Result<Asset, UploadError> {
+    let order = UploadOrder {
+        asset: asset.id,
+        title: asset.title.as_str(),
+        cors_origin: origin.as_str(),
+        timeout: u32::try_from(UPLOAD_LIFE.whole_seconds()).unwrap_or(u32::MAX),
+    };
+    let created = match app.mux.create_upload(&order).await {
+        Ok(created) => created,
+        Err(error) if error.had_no_effect() => {
+            undo(app, member, &asset, key).await;
+            return Err(error.into());
+        }
+        // Mux may have made one. The row stays; `video.upload.created` or the same request again finds it.
+        Err(error) => return Err(error.into()),
+    };
+    let waiting = news(created.id, UploadStage::Waiting, Some(created.url));
+    learn(app, member, asset.id, waiting).await
+}
+
+/// Takes the wish back when Mux surely did nothing, so that the same request can start afresh.
+/// Should this fail too, the row is shown as expired when its time is over.
+async fn undo(app: &Parts, member: &Member, asset: &Asset, key: Option<Key>) {
+    let undone = async {
+        let mut withdrawn = asset.clone();
+        withdrawn.ending = Ending::Withdrawn {
+            at: app.clock.now(),
+        };
+        withdrawn.version += 1;
+        let refused = Event::UploadRefused { asset: asset.id };
+        let mut writes = assets::step(app, asset, &withdrawn, &member.act(), Some(refused))?;
+        // No guard: the key is this request's own until its claim has run out.
+        writes.extend(key.map(|key| Write::delete(key, Guard::None)));
+        app.store.commit(writes).await
+    };
+    if let Err(error) = undone.await {
+        tracing::warn!(
+            asset.id = %asset.id,
+            error = crate::telemetry::chain(&error),
+            "a refused upload could not be undone"
+        );
+    }
+}
+
+/// Adds an answer of Mux to what is known. A webhook may have been faster; news can come in any order.
+async fn learn(
+    app: &Parts,
+    member: &Member,
+    id: AssetId,
+    news: UploadNews,
+) -> Result<Asset, UploadError> {
+    let stamp = Stamp {
+        at: app.clock.now(),
+        by: MuxEventId::new("answer"),
+    };
+    let news = Subject::Upload(news);
+    let learn = |asset: &mut Asset| {
+        *asset = asset.apply(&stamp, &news);
+        Ok(None)
+    };
+    Ok(assets::update(app, member.tenant, id, &member.act(), learn).await?)
+}
+
+fn news(upload: MuxUploadId, stage: UploadStage, url: Option<UploadUrl>) -> UploadNews {
+    UploadNews {
+        upload,
+        stage,
+        asset: None,
+        url,
+        failure: None,
+    }
+}
+
+/// Calls an upload off. Mux decides: what has arrived can no longer be called off.
+pub(super) async fn cancel(
+    app: &Parts,
+    member: &Member,
+    id: AssetId,
+) -> Result<Asset, UploadError> {
+    let now = app.clock.now();
+    let asset = assets::find(app, member.tenant, id).await?;
+    match asset.status(now) {
+        Status::Cancelled | Status::Expired => return Ok(asset),
+        Status::AwaitingUpload => {}
+        Status::Processing | Status::Ready | Status::Failed | Status::Deleted => {
+            return Err(UploadError::NotCancellable);
+        }
+    }
+    let upload = asset
+        .lifecycle
+        .open_upload()
+        .map(|(upload, _)| upload.clone());
+    let Some(upload) = upload else {
+        let withdraw = |asset: &mut Asset| {
+            asset.ending = Ending::Withdrawn { at: now };
+            Ok(None)
+        };
+        return Ok(assets::update(app, member.tenant, id, &member.act(), withdraw).await?);
+    };
+    match app.mux.cancel_upload(&upload).await? {
+        // `video.upload.cancelled` will say the same again.
+        Cancellation::Done => {
+            learn(app, member, id, news(upload, UploadStage::Cancelled, None)).await
+        }
+        Cancellation::TooLate => Err(UploadError::NotCancellable),
+    }
+}
