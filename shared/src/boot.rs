@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
 use axum::Router;
 
 use crate::{
@@ -71,29 +71,35 @@ async fn function(deployable: Deployable) -> Result<Router, BootError> {
         .await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random = |bytes: &mut [u8]| rand::fill(bytes);
-    let app = assemble(
-        config,
-        Arc::clone(&clock),
-        IdSource::new(clock, random),
-        &aws,
-    )?;
+    let clients = Clients {
+        dynamodb: aws_sdk_dynamodb::Client::new(&aws),
+        sqs: aws_sdk_sqs::Client::new(&aws),
+    };
+    let ids = IdSource::new(Arc::clone(&clock), random);
+    let app = assemble(config, clock, ids, clients)?;
     warm(&app).await;
     Ok(router::of(deployable, app))
 }
 
-/// Puts the parts together. The local stack and the tests bring their own clock, ids and endpoints.
+/// The clients of AWS. The local stack points them at loopback.
+pub struct Clients {
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    pub sqs: aws_sdk_sqs::Client,
+}
+
+/// Puts the parts together. The local stack and the tests bring their own clock, ids and clients.
 pub fn assemble(
     config: Config,
     clock: Arc<dyn Clock>,
     ids: IdSource,
-    aws: &SdkConfig,
+    clients: Clients,
 ) -> Result<App, BootError> {
     let queue = config.dead_letter_queue.clone();
     Ok(Arc::new(Parts {
         clock,
         ids,
-        store: Store::new(aws_sdk_dynamodb::Client::new(aws), config.table.clone()),
-        dead_letters: DeadLetters::new(aws_sdk_sqs::Client::new(aws), queue),
+        store: Store::new(clients.dynamodb, config.table.clone()),
+        dead_letters: DeadLetters::new(clients.sqs, queue),
         mux: MuxClient::new(
             config.mux_api.clone(),
             config.mux_token_id.clone(),

@@ -1,1 +1,11 @@
-//! Soon.
+//! The local stack: every function in one process on one port, with a table, a queue, Mux and a
+//! sign-in service beside them, all on loopback. No account, no docker, no network.
+//!
+//! Owns: putting the pieces together. The pieces are public, so that tests put them together their way.
+
+pub mod aws;
+pub mod console;
+pub mod demo;
+pub mod issuer;
+pub mod settings;
+pub mod stack;

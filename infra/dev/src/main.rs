@@ -1,1 +1,168 @@
-fn main() {}
+//! `cargo run -p dev`: the local stack, its demonstration, its stand-ins alone.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+use dev::{
+    console::Console,
+    demo::{self, Demo},
+    stack::{Place, Stack},
+};
+use tracing_subscriber::EnvFilter;
+
+/// Motion Mavericks Portal on this machine: no account, no docker, no network.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    place: PlaceArguments,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start everything on one port (what happens without a command).
+    Up,
+    /// Do the main job once, through the public API: upload, share, play, take back.
+    Demo(Demo),
+    /// Start the stand-ins alone, for functions that run elsewhere (`cargo lambda watch`).
+    Services {
+        /// Where the functions answer: webhooks go to its /api/webhooks/mux.
+        #[arg(long, default_value = "http://127.0.0.1:9000")]
+        functions: String,
+    },
+}
+
+#[derive(Args, Clone)]
+struct PlaceArguments {
+    /// The port of the pages, the API and the stand-ins.
+    #[arg(long, default_value_t = 4000, global = true)]
+    port: u16,
+    /// The port of the table; 0 takes any.
+    #[arg(long, default_value_t = 0, global = true)]
+    dynamodb_port: u16,
+    /// The port of the queue; 0 takes any.
+    #[arg(long, default_value_t = 0, global = true)]
+    sqs_port: u16,
+    /// Where state is kept: `.dev` of this workspace, if not said. Delete it to start afresh.
+    #[arg(long, global = true)]
+    folder: Option<PathBuf>,
+}
+
+/// `.dev` of this workspace, wherever the command is given.
+fn default_folder() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    workspace.unwrap_or(Path::new(".")).join(".dev")
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let console = Console::default();
+    let place = arguments.place;
+    let outcome = match arguments.command.unwrap_or(Command::Up) {
+        Command::Up => {
+            log("info,dynoxide=warn");
+            up(&console, place.place(None)).await
+        }
+        Command::Services { functions } => {
+            log("info,dynoxide=warn");
+            services(&console, place.place(Some(functions))).await
+        }
+        Command::Demo(demo) => {
+            log("error");
+            tokio::select! {
+                outcome = demo::run(&console, &demo) => outcome,
+                _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+            }
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            console.line(&format!("{} {error:#}", console.bold("error:")));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl PlaceArguments {
+    fn place(self, functions: Option<String>) -> Place {
+        Place {
+            folder: self.folder.unwrap_or_else(default_folder),
+            port: self.port,
+            dynamodb_port: self.dynamodb_port,
+            sqs_port: self.sqs_port,
+            functions,
+        }
+    }
+}
+
+/// Logs on standard error; `RUST_LOG` filters.
+fn log(filter: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
+    tracing_subscriber::fmt()
+        .compact()
+        .with_target(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+async fn up(console: &Console, place: Place) -> anyhow::Result<()> {
+    let stack = Stack::start(&place).await?;
+    console.line(&format!(
+        "\n  {}  {}\n\n  \
+         Open it, sign in as one of the three people, and upload a video.\n  \
+         Or, in another terminal:  cargo run -p dev -- demo --url {}\n\n  \
+         State is kept in {}. Ctrl-C ends it.\n",
+        console.bold("Motion Mavericks Portal"),
+        stack.url,
+        stack.url,
+        place.folder.display(),
+    ));
+    ended().await;
+    console.line("\n  ending …");
+    stack.stop().await;
+    Ok(())
+}
+
+async fn services(console: &Console, place: Place) -> anyhow::Result<()> {
+    let stack = Stack::start(&place).await?;
+    console.line("# Give these to the functions:");
+    let endpoints = [
+        (
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            format!("http://{}", stack.aws.dynamodb),
+        ),
+        ("AWS_ENDPOINT_URL_SQS", format!("http://{}", stack.aws.sqs)),
+        ("AWS_REGION", dev::aws::REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", dev::aws::CREDENTIAL.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", dev::aws::CREDENTIAL.to_owned()),
+        ("NO_PROXY", "127.0.0.1,localhost".to_owned()),
+    ];
+    for (name, value) in stack.variables.iter().chain(&endpoints) {
+        console.line(&format!("export {name}='{value}'"));
+    }
+    ended().await;
+    stack.stop().await;
+    Ok(())
+}
+
+/// Ctrl-C, or the polite signal of whoever started this.
+async fn ended() {
+    let interrupted = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminated) => tokio::select! {
+            _ = interrupted => {}
+            _ = terminated.recv() => {}
+        },
+        Err(_) => {
+            let _ = interrupted.await;
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The table and the queue on loopback, spoken to by the real SDK.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use anyhow::Context;
+use aws_sdk_dynamodb::{
+    config::{BehaviorVersion, Credentials, Region},
+    types::{
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+        Projection, ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
+    },
+};
+use dynoxide::Database;
+use shared::{
+    boot::{self, Clients},
+    store::keys::{GSI1, GSI2},
+};
+use sqs_lite::Sqs;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// The names that the local stack uses.
+pub const TABLE: &str = "motion-mavericks";
+pub const QUEUE: &str = "webhook-dead-letters";
+
+/// How often items whose time is over are swept away.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// The region and credentials that the stand-ins accept: any.
+pub const REGION: &str = "ap-southeast-2";
+pub const CREDENTIAL: &str = "local";
+
+/// A running table and queue.
+pub struct Aws {
+    pub dynamodb: SocketAddr,
+    pub sqs: SocketAddr,
+    /// Where dead letters go.
+    pub queue_url: String,
+}
+
+impl Aws {
+    /// Serves both until `stop`, with state in the folder, or in memory without one. Makes the
+    /// table and the queue if they are not there.
+    pub async fn start(
+        folder: Option<&Path>,
+        dynamodb: TcpListener,
+        sqs: TcpListener,
+        stop: &CancellationToken,
+        tasks: &mut JoinSet<()>,
+    ) -> anyhow::Result<Self> {
+        let database = match folder {
+            Some(folder) => Database::new(&folder.join("dynamodb.sqlite").to_string_lossy()),
+            None => Database::memory(),
+        }
+        .map_err(|error| anyhow::anyhow!("the table's file cannot be opened: {error}"))?;
+        let queues = Sqs::open(folder.map(|it| it.join("sqs.sqlite")).as_deref())
+            .context("the queue's file cannot be opened")?;
+        let mut aws = Self {
+            dynamodb: dynamodb.local_addr()?,
+            sqs: sqs.local_addr()?,
+            queue_url: String::new(),
+        };
+        let stopped = stop.clone();
+        let table = database.clone();
+        tasks.spawn(async move {
+            // It ends when it is told to; how it ends then is of no interest.
+            let stopped = stopped.cancelled_owned();
+            let _ = dynoxide::server::serve_with_shutdown(dynamodb, table, stopped).await;
+        });
+        let stopped = stop.clone();
+        tasks.spawn(async move {
+            let serving = axum::serve(sqs, queues.router());
+            let stopped = stopped.cancelled_owned();
+            let _ = serving.with_graceful_shutdown(stopped).await;
+        });
+        tasks.spawn(sweep(database, stop.clone()));
+        let clients = aws.clients();
+        create_table(&clients.dynamodb).await?;
+        let queue = clients.sqs.create_queue().queue_name(QUEUE).send().await?;
+        aws.queue_url = queue.queue_url.context("the queue has no address")?;
+        Ok(aws)
+    }
+
+    /// The real SDK's clients, with the timeouts and retries of production.
+    pub fn clients(&self) -> Clients {
+        let credentials = Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "local");
+        let dynamodb = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(REGION))
+            .credentials_provider(credentials.clone())
+            .retry_config(boot::retries())
+            .timeout_config(boot::timeouts())
+            .endpoint_url(format!("http://{}", self.dynamodb))
+            .build();
+        let sqs = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(REGION))
+            .credentials_provider(credentials)
+            .retry_config(boot::retries())
+            .timeout_config(boot::timeouts())
+            .endpoint_url(format!("http://{}", self.sqs))
+            .build();
+        Clients {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs),
+        }
+    }
+}
+
+/// `DynamoDB` sweeps by itself; the stand-in is told to.
+async fn sweep(database: Database, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP) => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(error) = database.sweep_ttl() {
+            tracing::warn!(?error, "expired items could not be swept");
+        }
+    }
+}
+
+/// The table as `template.yaml` declares it; a test compares the two.
+async fn create_table(client: &aws_sdk_dynamodb::Client) -> anyhow::Result<()> {
+    if client
+        .describe_table()
+        .table_name(TABLE)
+        .send()
+        .await
+        .is_ok()
+    {
+        return Ok(());
+    }
+    let mut call = client
+        .create_table()
+        .table_name(TABLE)
+        .billing_mode(BillingMode::PayPerRequest);
+    for name in ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"] {
+        call = call.attribute_definitions(
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::S)
+                .build()?,
+        );
+    }
+    for part in key("pk", "sk")? {
+        call = call.key_schema(part);
+    }
+    for name in [GSI1, GSI2] {
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(name)
+            .set_key_schema(Some(key(&format!("{name}pk"), &format!("{name}sk"))?))
+            .projection(
+                Projection::builder()
+                    .projection_type(ProjectionType::All)
+                    .build(),
+            )
+            .build()?;
+        call = call.global_secondary_indexes(index);
+    }
+    call.send().await?;
+    let expiry = TimeToLiveSpecification::builder()
+        .attribute_name("expires")
+        .enabled(true)
+        .build()?;
+    client
+        .update_time_to_live()
+        .table_name(TABLE)
+        .time_to_live_specification(expiry)
+        .send()
+        .await?;
+    Ok(())
+}
+
+fn key(partition: &str, sort: &str) -> anyhow::Result<Vec<KeySchemaElement>> {
+    [(partition, KeyType::Hash), (sort, KeyType::Range)]
+        .into_iter()
+        .map(|(name, kind)| {
+            let part = KeySchemaElement::builder().attribute_name(name);
+            Ok(part.key_type(kind).build()?)
+        })
+        .collect()
+}

@@ -1,0 +1,31 @@
+//! The variables of the local stack: the same that a deployment is given, with local values.
+
+use std::collections::BTreeMap;
+
+use muxsim::SigningKey;
+
+use crate::aws::{Aws, TABLE};
+
+/// Who the local Mux believes we are. Not a secret: it opens nothing but the stand-in.
+pub const MUX_TOKEN_ID: &str = "local";
+pub const MUX_TOKEN_SECRET: &str = "local-mux-token-secret";
+pub const MUX_WEBHOOK_SECRET: &str = "local-webhook-secret";
+
+/// Every variable that a function needs, for a stack whose pages and stand-ins are at `url`.
+pub fn variables(url: &str, aws: &Aws, key: &SigningKey) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("ALLOWED_ORIGINS", url.to_owned()),
+        ("CLERK_ISSUER", format!("{url}/sign-in")),
+        ("DEAD_LETTER_QUEUE_URL", aws.queue_url.clone()),
+        ("MUX_API_URL", format!("{url}/mux")),
+        ("MUX_IMAGE_URL", format!("{url}/mux/image")),
+        ("MUX_SIGNING_KEY_ID", key.id.clone()),
+        ("MUX_SIGNING_PRIVATE_KEY", key.private_key.clone()),
+        ("MUX_STREAM_URL", format!("{url}/mux/stream")),
+        ("MUX_TOKEN_ID", MUX_TOKEN_ID.to_owned()),
+        ("MUX_TOKEN_SECRET", MUX_TOKEN_SECRET.to_owned()),
+        ("MUX_WEBHOOK_SIGNING_SECRET", MUX_WEBHOOK_SECRET.to_owned()),
+        ("PUBLIC_URL", url.to_owned()),
+        ("TABLE_NAME", TABLE.to_owned()),
+    ])
+}

@@ -1,0 +1,207 @@
+//! The stack: what it is made of, how it starts, how it ends.
+
+use std::{
+    convert::Infallible,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, header},
+    response::Response,
+};
+use muxsim::{Endpoint, SigningKey, Sim};
+use serde::{Deserialize, Serialize};
+use shared::{
+    boot,
+    clock::{Clock, SystemClock},
+    config::Config,
+    ids::IdSource,
+    router,
+};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt, service_fn};
+use tower_http::{
+    services::{ServeDir, ServeFile},
+    set_header::SetResponseHeaderLayer,
+};
+
+use crate::{aws::Aws, issuer::Issuer, settings};
+
+/// How long requests that are under way may take when the stack ends: a player keeps connections open.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the stack is and what it keeps.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub folder: PathBuf,
+    /// Ports on loopback; 0 takes any that is free.
+    pub port: u16,
+    pub dynamodb_port: u16,
+    pub sqs_port: u16,
+    /// Where the functions are, if not in this stack: webhooks go there.
+    pub functions: Option<String>,
+}
+
+/// A running stack.
+pub struct Stack {
+    /// Where everything is.
+    pub url: String,
+    /// The variables that its functions were given.
+    pub variables: Vec<(&'static str, String)>,
+    /// What an AWS SDK in another process needs besides.
+    pub aws: Aws,
+    pub mux: Sim,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+/// The keys of a folder: the same ones after a restart.
+#[derive(Serialize, Deserialize)]
+struct Keys {
+    playback: SigningKey,
+    sessions: SigningKey,
+}
+
+impl Stack {
+    /// Starts everything. When this returns, it answers.
+    pub async fn start(place: &Place) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&place.folder)
+            .with_context(|| format!("cannot keep state in {}", place.folder.display()))?;
+        let listener = listen(place.port, "--port").await?;
+        let dynamodb = listen(place.dynamodb_port, "--dynamodb-port").await?;
+        let sqs = listen(place.sqs_port, "--sqs-port").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let keys = keys(&place.folder)?;
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let aws = Aws::start(Some(&place.folder), dynamodb, sqs, &stop, &mut tasks).await?;
+        let variables = settings::variables(&url, &aws, &keys.playback);
+        let mux = mux(place, &url, &keys.playback)?;
+        let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, system_clock())?;
+        let api = match place.functions {
+            None => api(|name| variables.get(name).cloned(), &aws)?,
+            Some(_) => Router::new(), // they run elsewhere
+        };
+        let all = Router::new()
+            .nest("/mux", mux.router())
+            .nest("/sign-in", issuer.router())
+            .fallback_service(beside(api, pages()));
+        tasks.spawn(serve(listener, all, stop.clone()));
+        let (work, stopped) = (mux.clone(), stop.clone());
+        tasks.spawn(async move { work.run(stopped).await });
+        Ok(Self {
+            url,
+            variables: variables.into_iter().collect(),
+            aws,
+            mux,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Ends everything, and waits until it has ended.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(PATIENCE, ended).await.is_err() {
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+async fn listen(port: u16, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port))
+        .await
+        .with_context(|| format!("port {port} is taken: choose another with {flag}"))
+}
+
+fn keys(folder: &Path) -> anyhow::Result<Keys> {
+    let path = folder.join("keys.json");
+    if let Ok(text) = std::fs::read(&path) {
+        return serde_json::from_slice(&text).with_context(|| {
+            format!(
+                "{} is damaged: delete it, and sign in again",
+                path.display()
+            )
+        });
+    }
+    let keys = Keys {
+        playback: SigningKey::generate("local-playback-key")?,
+        sessions: SigningKey::generate("ins_local")?,
+    };
+    // Written whole or not at all: a half-written file would stop every later start.
+    let half = path.with_extension("half");
+    std::fs::write(&half, serde_json::to_vec(&keys)?)?;
+    std::fs::rename(half, &path)?;
+    Ok(keys)
+}
+
+fn mux(place: &Place, url: &str, key: &SigningKey) -> anyhow::Result<Sim> {
+    let mut options = muxsim::Options::new(place.folder.join("mux"), format!("{url}/mux"));
+    settings::MUX_TOKEN_ID.clone_into(&mut options.token_id);
+    settings::MUX_TOKEN_SECRET.clone_into(&mut options.token_secret);
+    options.signing_keys.push(key.clone());
+    options.ffmpeg = muxsim::media::find_ffmpeg(std::env::var_os("PATH").as_deref());
+    let functions = place.functions.as_deref().unwrap_or(url);
+    options.endpoints.push(Endpoint {
+        address: format!("{functions}/api/webhooks/mux"),
+        secret: settings::MUX_WEBHOOK_SECRET.to_owned(),
+    });
+    Ok(Sim::open(options)?)
+}
+
+fn system_clock() -> muxsim::Clock {
+    Arc::new(|| SystemClock.now())
+}
+
+/// Every function, as it would run by itself.
+fn api(lookup: impl Fn(&str) -> Option<String>, aws: &Aws) -> anyhow::Result<Router> {
+    let config = Config::read(lookup)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids = IdSource::new(Arc::clone(&clock), |bytes| rand::fill(bytes));
+    Ok(router::all(boot::assemble(
+        config,
+        clock,
+        ids,
+        aws.clients(),
+    )?))
+}
+
+/// The functions at `/api/`, pages everywhere else. Not as a route: its wildcard would count as a
+/// parameter of the functions' own routes.
+fn beside(
+    api: Router,
+    pages: Router,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone {
+    service_fn(move |request: Request| {
+        let to_api = request.uri().path().starts_with("/api/");
+        let router = if to_api { api.clone() } else { pages.clone() };
+        router.oneshot(request)
+    })
+}
+
+/// The browser's part: plain files, read anew every time.
+fn pages() -> Router {
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
+    let layer =
+        |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    Router::new()
+        .route_service("/s/{token}", ServeFile::new(web.join("share.html")))
+        .fallback_service(ServeDir::new(web))
+        .layer(layer(header::CACHE_CONTROL, "no-cache"))
+        .layer(layer(header::REFERRER_POLICY, "no-referrer"))
+        .layer(layer(header::X_FRAME_OPTIONS, "DENY"))
+}
+
+async fn serve(listener: TcpListener, all: Router, stop: CancellationToken) {
+    let serving = axum::serve(listener, all).with_graceful_shutdown(stop.cancelled_owned());
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "the stack stopped answering");
+    }
+}

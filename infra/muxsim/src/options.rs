@@ -1,0 +1,75 @@
+//! What can be chosen when the stand-in starts.
+
+use std::{path::PathBuf, sync::Arc};
+
+use time::{Duration, OffsetDateTime};
+
+use crate::keys::SigningKey;
+
+/// Where time comes from: the system, or a test's hand.
+pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
+/// Everything that can be chosen.
+#[derive(Clone)]
+pub struct Options {
+    /// Where state and files are kept. They survive a restart, and a SIGKILL.
+    pub folder: PathBuf,
+    /// The address under which the router is reachable, without a slash at its end. Upload,
+    /// rendition and segment addresses begin with it.
+    pub public_url: String,
+    /// The access token that the API asks for, as Basic auth.
+    pub token_id: String,
+    pub token_secret: String,
+    /// Who is told of events.
+    pub endpoints: Vec<Endpoint>,
+    /// The keys that playback tokens may be signed with.
+    pub signing_keys: Vec<SigningKey>,
+    pub clock: Clock,
+    /// Whether uploads expose `Range` to browsers. Mux's own did not (muxinc/upchunk#156).
+    pub expose_range: bool,
+    /// How long the address of a rendition or a segment is good. Mux signs them apart from the
+    /// token; for how long is not documented.
+    pub segment_life: Duration,
+    /// How long the first retry of a webhook waits; each further one waits twice as long.
+    pub retry_after: Duration,
+    /// The `ffmpeg` to use for formats beyond MP4 and for a ladder of renditions.
+    pub ffmpeg: Option<PathBuf>,
+    /// How many files are processed at once.
+    pub workers: usize,
+}
+
+/// One webhook endpoint.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    pub address: String,
+    /// Signs what is sent there: plain text, as Mux shows it.
+    pub secret: String,
+}
+
+impl Options {
+    /// What is usual, for a folder and an address.
+    pub fn new(folder: PathBuf, public_url: impl Into<String>) -> Self {
+        Self {
+            folder,
+            public_url: public_url.into(),
+            token_id: "muxsim".to_owned(),
+            token_secret: "muxsim-secret".to_owned(),
+            endpoints: Vec::new(),
+            signing_keys: Vec::new(),
+            clock: Arc::new(system_time),
+            expose_range: false,
+            segment_life: Duration::hours(2),
+            retry_after: Duration::seconds(2),
+            ffmpeg: None,
+            workers: 2,
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one read of the system clock; everything else takes it from the options"
+)]
+fn system_time() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
