@@ -1,6 +1,6 @@
 //! One function per deployable: the whole map of what runs in production.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
 use axum::Router;
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Why a function does not start. One line; names variables and shows no value.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum BootError {
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -28,6 +28,13 @@ pub enum BootError {
     Signing(#[from] SigningError),
     #[error("an http client could not be made")]
     Http(#[from] reqwest::Error),
+}
+
+/// What `main` prints when it returns this: the same line.
+impl fmt::Debug for BootError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// `api/uploads.rs`, `functions/uploads`: begins, shows and cancels uploads.

@@ -1,0 +1,155 @@
+//! Who may do what: every route against every kind of caller. A route that is not in this table
+//! fails the test, so nobody can forget to decide.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use shared::router::Deployable;
+
+use crate::support::{Caller, TestApp, actors::order, answer::text};
+
+/// What a caller of this kind is answered: in the order of [`CALLERS`].
+struct Row {
+    method: Method,
+    path: &'static str,
+    body: Option<fn() -> Value>,
+    expected: [u16; 6],
+}
+
+/// Nobody; an agency of another tenant; then a client, compliance, an agency and the admin of the
+/// tenant that owns what the path names. Who may change it comes last.
+const CALLERS: [Caller; 6] = [
+    Caller::Anonymous,
+    Caller::Person("cora"),
+    Caller::Role("client"),
+    Caller::Role("compliance"),
+    Caller::Role("agency"),
+    Caller::Person("ada"),
+];
+
+fn row(method: Method, path: &'static str, expected: [u16; 6]) -> Row {
+    Row {
+        method,
+        path,
+        body: None,
+        expected,
+    }
+}
+
+fn with(body: fn() -> Value, row: Row) -> Row {
+    Row {
+        body: Some(body),
+        ..row
+    }
+}
+
+fn table() -> Vec<Row> {
+    let everybody = [200; 6];
+    let nobody = [401; 6];
+    let readers = [401, 404, 200, 403, 200, 200];
+    let editors = [401, 404, 403, 403, 200, 200];
+    let makers_of_foreign = [401, 404, 403, 403, 201, 201];
+    // What names nothing of anybody is everybody's own.
+    let readers_of_own = [401, 200, 200, 403, 200, 200];
+    let makers = [401, 201, 403, 403, 201, 201];
+    let order = || order("Accessed");
+    let rename = || json!({"title": "Renamed"});
+    let share = || json!({"label": "for somebody"});
+    vec![
+        row(Method::GET, "/api/health", everybody),
+        with(order, row(Method::POST, "/api/uploads", makers)),
+        with(
+            order,
+            row(Method::POST, "/api/mux/create-video-upload", makers),
+        ),
+        row(Method::GET, "/api/uploads/{id}", readers),
+        row(Method::DELETE, "/api/uploads/{id}", editors),
+        row(Method::POST, "/api/webhooks/mux", nobody),
+        row(Method::GET, "/api/share/{token}", everybody),
+        row(Method::GET, "/api/shares", readers_of_own),
+        row(Method::DELETE, "/api/shares/{id}", editors),
+        row(Method::GET, "/api/assets", readers_of_own),
+        row(Method::GET, "/api/assets/{id}", readers),
+        with(rename, row(Method::PATCH, "/api/assets/{id}", editors)),
+        row(Method::DELETE, "/api/assets/{id}", editors),
+        row(Method::GET, "/api/creative-assets/{id}", readers),
+        with(
+            rename,
+            row(Method::PATCH, "/api/creative-assets/{id}", editors),
+        ),
+        row(Method::DELETE, "/api/creative-assets/{id}", editors),
+        row(Method::GET, "/api/assets/{id}/shares", readers),
+        with(
+            share,
+            row(Method::POST, "/api/assets/{id}/shares", makers_of_foreign),
+        ),
+    ]
+}
+
+#[test]
+fn every_route_is_in_the_table() {
+    let routes = Deployable::ALL.into_iter().flat_map(Deployable::routes);
+    let routes: BTreeSet<String> = routes
+        .map(|it| format!("{} {}", it.method, it.path))
+        .collect();
+    let rows = table();
+    let listed: BTreeSet<String> = rows
+        .iter()
+        .map(|it| format!("{} {}", it.method, it.path))
+        .collect();
+    assert_eq!(listed, routes);
+    assert_eq!(listed.len(), rows.len(), "a route stands here twice");
+}
+
+#[tokio::test]
+async fn everybody_may_do_what_the_table_says_and_nothing_else() {
+    let test = TestApp::new().await;
+    for row in table() {
+        // Every row has its own video and link, so that no row meets what another one changed.
+        let upload = test.ada().upload("Accessed").await;
+        let id = text(&upload, "id");
+        if !row.path.contains("/uploads/") {
+            test.story(id).tell_all().await;
+        }
+        let share = test.ada().share(id, "for Sam").await;
+        let named = if row.path.contains("/shares/{id}") {
+            text(&share, "id")
+        } else {
+            id
+        };
+        let path = row
+            .path
+            .replace("{id}", named)
+            .replace("{token}", text(&share, "token"));
+        for (caller, expected) in CALLERS.into_iter().zip(row.expected) {
+            let body = row.body.map(|body| body());
+            let answer = test
+                .as_caller(caller.clone())
+                .send(row.method.clone(), &path, body)
+                .await;
+            assert_eq!(
+                answer.status, expected,
+                "{} {} as {caller:?}: {}",
+                row.method, row.path, answer.body
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_and_not_a_page() {
+    let test = TestApp::new().await;
+    test.ada()
+        .get("/api/nothing")
+        .await
+        .problem(404, "not-found");
+    test.ada()
+        .get("/api/assets/not-an-id")
+        .await
+        .problem(404, "not-found");
+    test.ada()
+        .post("/api/assets", json!({}))
+        .await
+        .problem(405, "method-not-allowed");
+}

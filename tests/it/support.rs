@@ -1,0 +1,193 @@
+//! A test app: the real router over its own embedded table and queue, Mux's stand-in beside it, a
+//! clock that the test moves, counted ids.
+
+pub(crate) mod actors;
+pub(crate) mod answer;
+pub(crate) mod events;
+mod mux;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::Router;
+use dev::{
+    aws::{Aws, TABLE},
+    issuer::Issuer,
+    settings,
+};
+use muxsim::{Endpoint, SigningKey, Sim};
+use shared::{
+    app::App,
+    boot,
+    clock::{Clock, ManualClock},
+    config::Config,
+    ids::IdSource,
+    router,
+};
+use tempfile::TempDir;
+use time::macros::datetime;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use self::mux::Faults;
+pub(crate) use self::{actors::Caller, answer::Answer, events::Story, mux::Fault};
+
+/// The page that all requests come from.
+pub(crate) const ORIGIN: &str = "https://portal.example";
+
+/// Making a key takes longer than a test; what is signed with it is each test's own.
+pub(crate) static KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::generate("test-key").unwrap());
+
+pub(crate) struct TestApp {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) app: App,
+    pub(crate) router: Router,
+    pub(crate) mux: Sim,
+    pub(crate) faults: Faults,
+    pub(crate) issuer: Issuer,
+    pub(crate) aws: Aws,
+    /// Where the stand-in of Mux and the functions listen.
+    pub(crate) url: String,
+    stop: CancellationToken,
+    _tasks: JoinSet<()>,
+    _folder: TempDir,
+}
+
+/// What a test wants to be otherwise than usual.
+#[derive(Default)]
+pub(crate) struct Wishes {
+    /// Nothing listens where the table should be.
+    pub(crate) no_table: bool,
+    /// Nothing listens where the queue should be.
+    pub(crate) no_queue: bool,
+    /// Variables that replace the usual ones.
+    pub(crate) variables: Vec<(&'static str, &'static str)>,
+}
+
+impl TestApp {
+    pub(crate) async fn new() -> Self {
+        Self::with(Wishes::default()).await
+    }
+
+    pub(crate) async fn with(wishes: Wishes) -> Self {
+        let clock = Arc::new(ManualClock::new(datetime!(2026-01-05 09:00 UTC)));
+        let hand: muxsim::Clock = Arc::new({
+            let clock = Arc::clone(&clock);
+            move || clock.now()
+        });
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let aws = Aws::start(None, listen().await, listen().await, &stop, &mut tasks)
+            .await
+            .unwrap();
+        let listener = listen().await;
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let mux = open_mux(folder.path(), &url, &hand);
+        let issuer = Issuer::new(format!("{url}/sign-in"), &KEY, hand).unwrap();
+        let app = assemble(&wishes, &clock, &aws, &url);
+        let router = router::all(Arc::clone(&app));
+        let faults = Faults::default();
+        let all = Router::new()
+            .nest("/mux", faults.before(mux.router()))
+            .nest("/sign-in", issuer.router())
+            .fallback_service(router.clone());
+        let stopped = stop.clone().cancelled_owned();
+        tasks.spawn(async move {
+            axum::serve(listener, all)
+                .with_graceful_shutdown(stopped)
+                .await
+                .unwrap();
+        });
+        Self {
+            clock,
+            app,
+            router,
+            mux,
+            faults,
+            issuer,
+            aws,
+            url,
+            stop,
+            _tasks: tasks,
+            _folder: folder,
+        }
+    }
+
+    /// Every item of the table, as text: for what must not stand there.
+    pub(crate) async fn dump(&self) -> String {
+        let client = self.aws.clients().dynamodb;
+        let items = client.scan().table_name(TABLE).send().await.unwrap();
+        format!("{:?}", items.items())
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if !std::thread::panicking() {
+            self.faults.check_used();
+        }
+    }
+}
+
+async fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+fn open_mux(folder: &std::path::Path, url: &str, clock: &muxsim::Clock) -> Sim {
+    let mut options = muxsim::Options::new(folder.to_owned(), format!("{url}/mux"));
+    settings::MUX_TOKEN_ID.clone_into(&mut options.token_id);
+    settings::MUX_TOKEN_SECRET.clone_into(&mut options.token_secret);
+    options.signing_keys.push(KEY.clone());
+    options.clock = Arc::clone(clock);
+    options.endpoints.push(Endpoint {
+        address: format!("{url}/api/webhooks/mux"),
+        secret: settings::MUX_WEBHOOK_SECRET.to_owned(),
+    });
+    Sim::open(options).unwrap()
+}
+
+fn assemble(wishes: &Wishes, clock: &Arc<ManualClock>, aws: &Aws, url: &str) -> App {
+    let mut variables = settings::variables(url, aws, &KEY);
+    variables.insert(
+        "ALLOWED_ORIGINS",
+        format!("{ORIGIN},https://studio.example"),
+    );
+    variables.insert("PUBLIC_URL", ORIGIN.to_owned());
+    for (name, value) in &wishes.variables {
+        variables.insert(name, (*value).to_owned());
+    }
+    let config = Config::read(|name| variables.get(name).cloned()).unwrap();
+    // A port of loopback that nothing listens on answers at once: refused.
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+    let reached = Aws {
+        dynamodb: if wishes.no_table {
+            nowhere
+        } else {
+            aws.dynamodb
+        },
+        sqs: if wishes.no_queue { nowhere } else { aws.sqs },
+        queue_url: aws.queue_url.clone(),
+    };
+    let clock: Arc<dyn Clock> = clock.clone();
+    let ids = IdSource::new(Arc::clone(&clock), counted());
+    boot::assemble(config, clock, ids, reached.clients()).unwrap()
+}
+
+/// Bytes that count, so that snapshots hold literal ids.
+fn counted() -> impl Fn(&mut [u8]) + Send + Sync {
+    let count = AtomicU64::new(1);
+    move |bytes: &mut [u8]| {
+        let number = count.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        bytes.fill(0);
+        let start = bytes.len() - number.len();
+        bytes[start..].copy_from_slice(&number);
+    }
+}

@@ -1,0 +1,145 @@
+//! Who acts: a person of a tenant, a guest, somebody with a made-up token.
+
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
+use dev::issuer::{PEOPLE, Person};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::{Answer, ORIGIN, TestApp, answer::text};
+
+/// Who sends a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// Nobody in particular.
+    Anonymous,
+    /// One of the seeded people.
+    Person(&'static str),
+    /// A person of Northside Athletics with another role.
+    Role(&'static str),
+    /// Whoever holds this token.
+    Token(String),
+}
+
+/// A caller of an app, with verbs.
+pub(crate) struct Actor<'a> {
+    test: &'a TestApp,
+    caller: Caller,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl TestApp {
+    /// The admin of Northside Athletics.
+    pub(crate) fn ada(&self) -> Actor<'_> {
+        self.as_caller(Caller::Person("ada"))
+    }
+
+    /// A client of Northside Athletics.
+    pub(crate) fn ben(&self) -> Actor<'_> {
+        self.as_caller(Caller::Person("ben"))
+    }
+
+    /// The agency at Harbour Films, which is another tenant.
+    pub(crate) fn cora(&self) -> Actor<'_> {
+        self.as_caller(Caller::Person("cora"))
+    }
+
+    pub(crate) fn anonymous(&self) -> Actor<'_> {
+        self.as_caller(Caller::Anonymous)
+    }
+
+    pub(crate) fn as_caller(&self, caller: Caller) -> Actor<'_> {
+        Actor {
+            test: self,
+            caller,
+            headers: vec![("origin", ORIGIN.to_owned())],
+        }
+    }
+
+    pub(crate) fn person(name: &str) -> &'static Person {
+        PEOPLE.iter().find(|person| person.id == name).unwrap()
+    }
+
+    fn token(&self, caller: &Caller) -> Option<String> {
+        match caller {
+            Caller::Anonymous => None,
+            Caller::Token(token) => Some(token.clone()),
+            Caller::Person(name) => Some(self.issuer.token(Self::person(name), ORIGIN).unwrap()),
+            Caller::Role(role) => {
+                let mut claims = self.issuer.claims(Self::person("ada"), ORIGIN);
+                claims["o"]["rol"] = (*role).into();
+                Some(self.issuer.sign(&claims).unwrap())
+            }
+        }
+    }
+}
+
+impl Actor<'_> {
+    /// With another value of a header, or without it when the value is empty.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.retain(|(it, _)| *it != name);
+        if !value.is_empty() {
+            self.headers.push((name, value.to_owned()));
+        }
+        self
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PATCH, path, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let body = body.map(|body| body.to_string());
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = self.test.token(&self.caller) {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request
+            .body(body.map_or_else(Body::empty, Body::from))
+            .unwrap();
+        let response = self.test.router.clone().oneshot(request).await.unwrap();
+        Answer::read(response).await
+    }
+
+    /// Asks for an upload; the answer's body.
+    pub(crate) async fn upload(&self, title: &str) -> Value {
+        self.post("/api/uploads", order(title)).await.created()
+    }
+
+    /// A video that is ready, by its id: through the upload, and the webhooks that follow it.
+    pub(crate) async fn video(&self, title: &str) -> String {
+        let id = text(&self.upload(title).await, "id").to_owned();
+        self.test.story(&id).tell_all().await;
+        id
+    }
+
+    /// A link to a video; the answer's body.
+    pub(crate) async fn share(&self, asset: &str, label: &str) -> Value {
+        let path = format!("/api/assets/{asset}/shares");
+        self.post(&path, json!({"label": label})).await.created()
+    }
+}
+
+pub(crate) fn order(title: &str) -> Value {
+    json!({"title": title, "contentType": "video/mp4", "size": 1_048_576})
+}

@@ -1,0 +1,69 @@
+//! What can go wrong between us and Mux: one fault per call, in the order in which they were given.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+
+/// One thing that goes wrong with one call of the API.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// Mux limits us, with its own words.
+    Limited,
+    /// Mux does it, and fails afterwards.
+    DoneAndLost,
+    /// Mux refuses for good.
+    Refused,
+}
+
+/// The faults that are still to come.
+#[derive(Clone, Default)]
+pub(crate) struct Faults(Arc<Mutex<VecDeque<Fault>>>);
+
+impl Faults {
+    /// The next call of Mux's API meets this.
+    pub(crate) fn next(&self, fault: Fault) {
+        self.0.lock().unwrap().push_back(fault);
+    }
+
+    /// A fault that nothing met is a call that the test expected in vain.
+    #[track_caller]
+    pub(crate) fn check_used(&self) {
+        let left = self.0.lock().unwrap();
+        assert!(left.is_empty(), "nothing called Mux to meet {left:?}");
+    }
+
+    pub(crate) fn before(&self, router: Router) -> Router {
+        router.layer(from_fn_with_state(self.clone(), meet))
+    }
+}
+
+async fn meet(State(faults): State<Faults>, request: Request, next: Next) -> Response {
+    let called = request.uri().path().starts_with("/video/v1/");
+    let fault = called
+        .then(|| faults.0.lock().unwrap().pop_front())
+        .flatten();
+    match fault {
+        None => next.run(request).await,
+        Some(Fault::DoneAndLost) => {
+            let _ = next.run(request).await;
+            StatusCode::BAD_GATEWAY.into_response()
+        }
+        Some(Fault::Limited) => {
+            let body = r#"{"errors":["Too many requests, retry later."]}"#;
+            (StatusCode::TOO_MANY_REQUESTS, body).into_response()
+        }
+        Some(Fault::Refused) => {
+            let body = r#"{"error":{"type":"invalid_parameters","messages":["Free plan is limited to 10 assets"]}}"#;
+            (StatusCode::BAD_REQUEST, body).into_response()
+        }
+    }
+}
