@@ -1,1 +1,1 @@
-//! Soon.
+//! What is measured, with its peer beside it: `cargo bench -p benches`. Nothing here is a test.

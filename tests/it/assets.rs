@@ -10,7 +10,17 @@ async fn a_ready_video_shows_what_mux_told_of_it() {
     let test = TestApp::new().await;
     let id = test.ada().video("Sprint starts").await;
     let body = test.ben().get(&format!("/api/assets/{id}")).await.ok();
-    insta::assert_json_snapshot!(body, @"");
+    insta::assert_json_snapshot!(body, @r#"
+    {
+      "aspectRatio": "16:9",
+      "createdAt": "2026-01-05T09:00:00Z",
+      "durationSeconds": 12.5,
+      "id": "ast_01KE6P4YM00000000000000002",
+      "status": "READY",
+      "title": "Sprint starts",
+      "updatedAt": "2026-01-05T09:00:05Z"
+    }
+    "#);
     assert_eq!(
         test.ada()
             .get(&format!("/api/creative-assets/{id}"))

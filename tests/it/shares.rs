@@ -22,7 +22,18 @@ async fn a_link_plays_for_who_holds_it_and_nobody_has_to_sign_in() {
     );
     share["token"].take();
     share["url"].take();
-    insta::assert_json_snapshot!(share, @"");
+    insta::assert_json_snapshot!(share, @r#"
+    {
+      "assetId": "ast_01KE6P4YM00000000000000002",
+      "createdAt": "2026-01-05T09:00:00Z",
+      "expiresAt": "2026-01-12T09:00:00Z",
+      "id": "shr_01KE6P4YM0000000000000000C",
+      "label": "for Sam",
+      "state": "ACTIVE",
+      "token": null,
+      "url": null
+    }
+    "#);
     let mut opened = test
         .anonymous()
         .get(&format!("/api/share/{token}"))
@@ -31,7 +42,16 @@ async fn a_link_plays_for_who_holds_it_and_nobody_has_to_sign_in() {
     let url = opened["playbackUrl"].take();
     let stream = format!("{}/mux/stream/playback", test.url);
     assert!(url.as_str().unwrap().starts_with(&stream), "{url}");
-    insta::assert_json_snapshot!(opened, @"");
+    insta::assert_json_snapshot!(opened, @r#"
+    {
+      "aspectRatio": "16:9",
+      "expiresAt": "2026-01-05T09:15:00Z",
+      "linkExpiresAt": "2026-01-12T09:00:00Z",
+      "playbackUrl": null,
+      "renewAfter": "2026-01-05T09:10:00Z",
+      "title": "Sprint starts"
+    }
+    "#);
 }
 
 #[tokio::test]

@@ -11,7 +11,19 @@ async fn an_upload_is_answered_with_where_to_send_the_file() {
     let mut body = test.ada().upload("Sprint starts").await;
     let url = body["uploadUrl"].take();
     assert!(url.as_str().unwrap().starts_with(&test.url), "{url}");
-    insta::assert_json_snapshot!(body, @"");
+    insta::assert_json_snapshot!(body, @r#"
+    {
+      "expiresAt": "2026-01-05T21:00:00Z",
+      "id": "ast_01KE6P4YM00000000000000002",
+      "poll": {
+        "afterSeconds": 2,
+        "url": "/api/uploads/ast_01KE6P4YM00000000000000002"
+      },
+      "status": "AWAITING_UPLOAD",
+      "title": "Sprint starts",
+      "uploadUrl": null
+    }
+    "#);
 }
 
 #[tokio::test]

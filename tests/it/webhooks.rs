@@ -243,17 +243,14 @@ async fn an_event_of_a_new_video_costs_at_most_eight_write_units() {
 }
 
 /// Every item by its key, to count what changed.
-async fn versions(test: &TestApp) -> BTreeMap<String, String> {
+async fn versions(test: &TestApp) -> BTreeMap<String, Value> {
     let client = test.aws.clients().dynamodb;
     let items = client.scan().table_name(TABLE).send().await.unwrap();
     let items = items.items().iter();
     items
         .map(|item| {
-            let fields: BTreeMap<_, _> = item.iter().collect();
-            (
-                format!("{:?}{:?}", item["pk"], item["sk"]),
-                format!("{fields:?}"),
-            )
+            let key = format!("{:?}{:?}", item["pk"], item["sk"]);
+            (key, serde_dynamo::from_item(item.clone()).unwrap())
         })
         .collect()
 }

@@ -1,6 +1,7 @@
 //! `cargo run -p dev`: the local stack, its demonstration, its stand-ins alone.
 
 use std::{
+    io::IsTerminal,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -109,6 +110,7 @@ fn log(filter: &str) {
         .compact()
         .with_target(false)
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
 }

@@ -7,6 +7,8 @@ mod error;
 mod http;
 mod lifecycle;
 mod model;
+#[cfg(test)]
+mod orders;
 mod service;
 
 pub use self::{
