@@ -134,8 +134,8 @@ async fn a_link_dies_at_its_expiry_and_its_last_token_with_it() {
         .get(&open)
         .await
         .problem(403, "share-expired");
-    let list = test.ada().get("/api/shares").await.ok();
-    assert_eq!(list["shares"][0]["state"], "EXPIRED");
+    let page = test.ada().get("/api/shares").await.ok();
+    assert_eq!(page["shares"][0]["state"], "EXPIRED");
 }
 
 #[tokio::test]

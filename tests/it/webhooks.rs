@@ -181,6 +181,15 @@ async fn a_body_over_a_mebibyte_is_not_read() {
         .problem(413, "too-large");
 }
 
+#[tokio::test]
+async fn a_body_below_it_is_read_though_too_large_to_keep() {
+    let test = TestApp::new().await;
+    let mut event = some_event();
+    event["data"]["meta"] = json!({"title": "x".repeat(900 * 1024)});
+    assert_eq!(test.webhook(&event).await.ok()["outcome"], "unmatched");
+    assert!(test.dump().await.len() < 10_000);
+}
+
 fn some_event() -> Value {
     json!({"type": "video.asset.ready", "id": "event-1", "created_at": "2026-01-05T09:00:00Z", "data": {"id": "a"}})
 }
