@@ -79,7 +79,8 @@ impl Config {
         let mux_api = vars.url("MUX_API_URL", Some("https://api.mux.com"));
         let mux_stream = vars.url("MUX_STREAM_URL", Some("https://stream.mux.com"));
         let mux_image = vars.url("MUX_IMAGE_URL", Some("https://image.mux.com"));
-        let clerk_jwks = vars.url("CLERK_JWKS_URL", jwks.as_deref());
+        // Without an issuer there is no default, and one complaint is enough.
+        let clerk_jwks = jwks.and_then(|jwks| vars.url("CLERK_JWKS_URL", Some(&jwks)));
         let allowed_origins = vars.list("ALLOWED_ORIGINS");
         let public_url = vars.url("PUBLIC_URL", None);
         let share_days = vars.or("SHARE_DAYS", "7");

@@ -1,12 +1,17 @@
 //! House rules no lint can express.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
+use aws_sdk_dynamodb::types::KeySchemaElement;
+use dev::aws::TABLE;
 use serde_json::Value;
 use shared::{problem::Kind, router::Deployable};
+
+use crate::support::TestApp;
 
 #[test]
 fn adapters_stay_thin_and_files_stay_short() {
@@ -104,6 +109,68 @@ fn every_deployable_is_built_for_both_platforms() {
         .values()
         .filter(|it| it["Type"] == "AWS::Serverless::Function");
     assert_eq!(functions.count(), Deployable::ALL.len());
+}
+
+#[tokio::test]
+async fn the_local_table_is_the_one_that_is_deployed() {
+    let test = TestApp::new().await;
+    let client = test.aws.clients().dynamodb;
+    let local = client
+        .describe_table()
+        .table_name(TABLE)
+        .send()
+        .await
+        .unwrap()
+        .table
+        .unwrap();
+    let template: Value = yaml_serde::from_str(&read("template.yaml")).unwrap();
+    let resources = template["Resources"].as_object().unwrap();
+    let deployed = resources
+        .values()
+        .find(|it| it["Type"] == "AWS::DynamoDB::Table")
+        .unwrap();
+    let deployed = &deployed["Properties"];
+    assert_eq!(
+        keys_of(local.key_schema()),
+        written_keys(&deployed["KeySchema"])
+    );
+    let local: BTreeSet<String> = local
+        .global_secondary_indexes()
+        .iter()
+        .map(|it| format!("{} {}", it.index_name().unwrap(), keys_of(it.key_schema())))
+        .collect();
+    let indexes = deployed["GlobalSecondaryIndexes"]
+        .as_array()
+        .unwrap()
+        .iter();
+    let indexes: BTreeSet<String> = indexes
+        .map(|it| {
+            format!(
+                "{} {}",
+                it["IndexName"].as_str().unwrap(),
+                written_keys(&it["KeySchema"])
+            )
+        })
+        .collect();
+    assert_eq!(local, indexes);
+    assert_eq!(
+        deployed["TimeToLiveSpecification"]["AttributeName"],
+        "expires"
+    );
+}
+
+fn keys_of(schema: &[KeySchemaElement]) -> String {
+    let parts = schema
+        .iter()
+        .map(|it| format!("{} {}", it.attribute_name(), it.key_type()));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn written_keys(schema: &Value) -> String {
+    let parts = schema.as_array().unwrap().iter();
+    let text = |it: &Value| it.as_str().unwrap().to_owned();
+    let parts = parts.map(|it| format!("{} {}", text(&it["AttributeName"]), text(&it["KeyType"])));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// On Vercel a path is a file below `api/`, or a rewrite leads to one.

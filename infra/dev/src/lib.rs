@@ -7,5 +7,6 @@ pub mod aws;
 pub mod console;
 pub mod demo;
 pub mod issuer;
+mod proxy;
 pub mod settings;
 pub mod stack;

@@ -32,7 +32,7 @@ enum Command {
     Demo(Demo),
     /// Start the stand-ins alone, for functions that run elsewhere (`cargo lambda watch`).
     Services {
-        /// Where the functions answer: webhooks go to its /api/webhooks/mux.
+        /// Where `cargo lambda watch` answers; pages and webhooks are led there.
         #[arg(long, default_value = "http://127.0.0.1:9000")]
         functions: String,
     },
@@ -135,7 +135,8 @@ async fn up(console: &Console, place: Place) -> anyhow::Result<()> {
 
 async fn services(console: &Console, place: Place) -> anyhow::Result<()> {
     let stack = Stack::start(&place).await?;
-    console.line("# Give these to the functions:");
+    console
+        .line("# Give these to the functions, then: cargo lambda watch --invoke-address 127.0.0.1");
     let endpoints = [
         (
             "AWS_ENDPOINT_URL_DYNAMODB",

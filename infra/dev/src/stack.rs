@@ -31,7 +31,7 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use crate::{aws::Aws, issuer::Issuer, settings};
+use crate::{aws::Aws, issuer::Issuer, proxy, settings};
 
 /// How long requests that are under way may take when the stack ends: a player keeps connections open.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ pub struct Place {
     pub port: u16,
     pub dynamodb_port: u16,
     pub sqs_port: u16,
-    /// Where the functions are, if not in this stack: webhooks go there.
+    /// Where `cargo lambda watch` runs the functions, if not in this stack.
     pub functions: Option<String>,
 }
 
@@ -84,9 +84,9 @@ impl Stack {
         let variables = settings::variables(&url, &aws, &keys.playback);
         let mux = mux(place, &url, &keys.playback)?;
         let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, system_clock())?;
-        let api = match place.functions {
+        let api = match &place.functions {
             None => api(|name| variables.get(name).cloned(), &aws)?,
-            Some(_) => Router::new(), // they run elsewhere
+            Some(functions) => proxy::router(functions),
         };
         let all = Router::new()
             .nest("/mux", mux.router())
@@ -148,9 +148,8 @@ fn mux(place: &Place, url: &str, key: &SigningKey) -> anyhow::Result<Sim> {
     settings::MUX_TOKEN_SECRET.clone_into(&mut options.token_secret);
     options.signing_keys.push(key.clone());
     options.ffmpeg = muxsim::media::find_ffmpeg(std::env::var_os("PATH").as_deref());
-    let functions = place.functions.as_deref().unwrap_or(url);
     options.endpoints.push(Endpoint {
-        address: format!("{functions}/api/webhooks/mux"),
+        address: format!("{url}/api/webhooks/mux"),
         secret: settings::MUX_WEBHOOK_SECRET.to_owned(),
     });
     Ok(Sim::open(options)?)
