@@ -189,7 +189,11 @@ impl Vars<'_> {
     fn list<T: FromStr>(&mut self, name: &str) -> Vec<T> {
         let text: String = self.required(name).unwrap_or_default();
         let parts = text.split(',').map(str::trim).filter(|it| !it.is_empty());
-        parts.filter_map(|part| self.parse(name, part)).collect()
+        let values: Vec<T> = parts.filter_map(|part| self.parse(name, part)).collect();
+        if values.is_empty() && !text.is_empty() {
+            self.fault::<()>(name, "has no good value");
+        }
+        values
     }
 
     fn url(&mut self, name: &str, default: Option<&str>) -> Option<Url> {
@@ -260,7 +264,7 @@ mod tests {
             error.to_string(),
             "bad configuration: TABLE_NAME is not set, MUX_TOKEN_SECRET is not set, \
              MUX_API_URL is not an http or https URL, ALLOWED_ORIGINS does not parse, \
-             SHARE_DAYS does not parse"
+             ALLOWED_ORIGINS has no good value, SHARE_DAYS does not parse"
         );
     }
 

@@ -14,11 +14,25 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{app::App, ids::RequestId, problem::Cause};
 
+/// Whatever `RUST_LOG` says: these write bodies and addresses into the log when they are asked for more.
+const QUIET: [&str; 6] = [
+    "aws_config=warn",
+    "aws_sdk_dynamodb=warn",
+    "aws_sdk_sqs=warn",
+    "aws_smithy_runtime=warn",
+    "hyper_util=warn",
+    "reqwest=warn",
+];
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Logs JSON, one object a line, on standard output. `RUST_LOG` filters; a second call changes nothing.
 pub fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = QUIET
+        .iter()
+        .filter_map(|it| it.parse().ok())
+        .fold(filter, EnvFilter::add_directive);
     let logging = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

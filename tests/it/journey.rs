@@ -2,9 +2,8 @@
 
 use std::{fs, path::Path};
 
-use reqwest::{Client, StatusCode, header};
+use reqwest::{Client, StatusCode};
 use serde_json::Value;
-use shared::clock::Clock;
 use time::ext::NumericalDuration;
 
 use crate::support::{TestApp, answer::text};
@@ -104,29 +103,4 @@ async fn a_file_that_is_no_video_ends_in_an_error_that_says_so() {
     assert_eq!(status["status"], "ERROR");
     assert_eq!(status["error"]["type"], "invalid_input");
     assert!(status["poll"].is_null());
-}
-
-#[tokio::test]
-async fn a_webhook_that_met_no_table_is_sent_again_and_heard_once() {
-    let test = TestApp::new().await;
-    let upload = test.ada().upload("Twice").await;
-    test.mux.deliver().await.unwrap();
-    assert_eq!(test.mux.pending().unwrap(), 0);
-    let put = Client::new()
-        .put(text(&upload, "uploadUrl"))
-        .header(
-            header::CONTENT_RANGE,
-            format!("bytes 0-{}/{}", clip().len() - 1, clip().len()),
-        )
-        .body(clip())
-        .send();
-    assert_eq!(put.await.unwrap().status(), StatusCode::OK);
-    test.mux.process().await.unwrap();
-    // Five minutes late is still about now: Mux signs every attempt anew.
-    let sent = test.clock.now();
-    test.clock.advance(6.minutes());
-    test.mux.deliver().await.unwrap();
-    assert!(test.clock.now() > sent);
-    let path = format!("/api/uploads/{}", text(&upload, "id"));
-    assert_eq!(test.ada().get(&path).await.ok()["status"], "READY");
 }

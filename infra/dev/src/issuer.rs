@@ -115,10 +115,20 @@ impl Issuer {
 
     /// Signs any claims.
     pub fn sign(&self, claims: &Value) -> anyhow::Result<String> {
+        self.sign_with(&Self::header(&self.0.key_id), claims)
+    }
+
+    /// The header of a session token.
+    pub fn header(key_id: &str) -> Header {
         let mut header = Header::new(Algorithm::RS256);
-        header.kid = Some(self.0.key_id.clone());
+        header.kid = Some(key_id.to_owned());
         header.extras.insert("cat", "cl_B7d4PD111AAA");
-        Ok(jsonwebtoken::encode(&header, claims, &self.0.key)?)
+        header
+    }
+
+    /// Signs any claims under any header.
+    pub fn sign_with(&self, header: &Header, claims: &Value) -> anyhow::Result<String> {
+        Ok(jsonwebtoken::encode(header, claims, &self.0.key)?)
     }
 
     fn now(&self) -> OffsetDateTime {

@@ -35,7 +35,7 @@ impl From<StoreError> for Problem {
             StoreError::Conflict { .. } => {
                 Self::new(Kind::Conflict, "read it again and try again").because(error)
             }
-            StoreError::Unavailable(_) => Self::unavailable(error),
+            StoreError::Collision(_) | StoreError::Unavailable(_) => Self::unavailable(error),
             StoreError::Codec(_) | StoreError::Refused(_) => Self::internal(error),
         }
     }

@@ -72,7 +72,7 @@ impl AssetBody {
             updated_at: asset.updated_at(),
             duration_seconds: asset.lifecycle.millis().map(seconds),
             aspect_ratio: asset.lifecycle.aspect_ratio().map(str::to_owned),
-            error: asset.lifecycle.failure().map(ErrorBody::from),
+            error: asset.failure().map(ErrorBody::from),
             title: asset.title,
         }
     }

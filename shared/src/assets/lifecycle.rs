@@ -162,7 +162,8 @@ impl Lifecycle {
         take
     }
 
-    /// What follows from the facts. The newest asset speaks; without one, the newest upload.
+    /// What follows from the facts. The newest asset that can be played speaks; else the newest one;
+    /// without any, the newest upload.
     pub fn verdict(&self) -> Verdict {
         let Some((_, take)) = self.take() else {
             return self
@@ -188,7 +189,7 @@ impl Lifecycle {
     fn take(&self) -> Option<(&MuxAssetId, &Take)> {
         self.assets
             .iter()
-            .max_by_key(|(id, take)| (take.since, *id))
+            .max_by_key(|(id, take)| (take.stage == AssetStage::Ready, take.since, *id))
     }
 
     fn upload(&self) -> Option<(&MuxUploadId, &Upload)> {

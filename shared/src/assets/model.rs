@@ -12,7 +12,7 @@ use super::{
 use crate::{
     events::Event,
     ids::{AssetId, TenantId, UserId},
-    mux::Subject,
+    mux::{Failure, Subject},
 };
 
 /// How long Mux waits for the file. Its default is one hour (mux.com/docs/api-reference); a phone on
@@ -54,9 +54,13 @@ pub enum Ending {
     /// Nothing: Mux's news rule.
     #[default]
     None,
-    /// The upload was called off before Mux gave one, or Mux refused to. A file that arrives
-    /// nevertheless counts for more.
+    /// The upload was called off before Mux gave one. A file that arrives nevertheless counts for more.
     Withdrawn {
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+    },
+    /// Mux was asked for an upload and did nothing. Nobody was ever told of this video.
+    Refused {
         #[serde(with = "time::serde::rfc3339")]
         at: OffsetDateTime,
     },
@@ -119,6 +123,23 @@ impl Asset {
             Verdict::Ready => Status::Ready,
             Verdict::Deleted => Status::Deleted,
         }
+    }
+
+    /// Whether it is gone, by a person's wish or at Mux.
+    pub fn is_deleted(&self) -> bool {
+        self.stage() == Status::Deleted
+    }
+
+    /// Whether its tenant's list shows it.
+    pub fn is_listed(&self) -> bool {
+        !self.is_deleted() && !matches!(self.ending, Ending::Refused { .. })
+    }
+
+    /// Why it failed, if it did.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.lifecycle
+            .failure()
+            .filter(|_| self.stage() == Status::Failed)
     }
 
     /// Until when the file may be sent.

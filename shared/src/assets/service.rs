@@ -42,7 +42,7 @@ pub(super) async fn rename(
     title: Title,
 ) -> Result<Asset, AssetError> {
     update(app, member.tenant, id, &member.act(), |asset| {
-        if let Ending::Deleted { .. } = asset.ending {
+        if asset.is_deleted() {
             return Err(AssetError::Deleted);
         }
         if asset.title == title {
@@ -100,7 +100,7 @@ pub async fn update(
 }
 
 /// The writes that turn one version of an asset into the next: its row, the pointers from ids of
-/// Mux that it has learnt, and what the step means to others.
+/// Mux that it has learnt, and what happened: the event that is given, or else what the step means.
 pub fn step(
     app: &Parts,
     before: &Asset,
@@ -118,17 +118,18 @@ pub fn step(
             Guard::None,
         )?);
     }
-    for event in event.into_iter().chain(next.events_since(before)) {
+    if let Some(event) = event.or_else(|| next.events_since(before)) {
         writes.push(act.write(app, next.tenant, event)?);
     }
     Ok(writes)
 }
 
-/// The asset's row. A deleted one leaves its tenant's list.
+/// The asset's row, in its tenant's list or not.
 pub fn row(asset: &Asset, guard: Guard) -> Result<Write, StoreError> {
-    let key = match asset.ending {
-        Ending::Deleted { .. } => keys::asset(asset.id),
-        Ending::None | Ending::Withdrawn { .. } => keys::listed_asset(asset.tenant, asset.id),
+    let key = if asset.is_listed() {
+        keys::listed_asset(asset.tenant, asset.id)
+    } else {
+        keys::asset(asset.id)
     };
     Write::put(key, asset, guard)
 }

@@ -56,7 +56,7 @@ pub(super) fn key_id(token: &str) -> Result<String, SessionError> {
     if header.typ.as_deref().is_some_and(|typ| typ != "JWT") {
         return Err(SessionError::Malformed("type"));
     }
-    if header.extras.inner().contains_key("crit") {
+    if header.crit.is_some() {
         return Err(SessionError::Malformed("critical extensions"));
     }
     let category: Option<String> = header
@@ -94,6 +94,8 @@ pub(super) fn verify(
 
 #[derive(Deserialize)]
 struct Claims {
+    /// The version: absent in version 1.
+    v: Option<u8>,
     iss: String,
     sub: String,
     exp: i64,
@@ -146,7 +148,8 @@ impl Claims {
             return Err(SessionError::Claim("sts"));
         }
         let of_v2 = self.o.map(|it| (it.id, it.rol));
-        let of_v1 = self.org_id.map(|id| (id, self.org_role));
+        let of_v1 = self.org_id.filter(|_| self.v.is_none());
+        let of_v1 = of_v1.map(|id| (id, self.org_role));
         Ok(Session {
             user: self.sub,
             organisation: of_v2

@@ -14,8 +14,11 @@ use crate::config::Config;
 /// How long a fetched set is used (Clerk's own SDK does the same).
 const LIFE: Duration = Duration::minutes(5);
 
-/// How long an unknown key id, or a failed fetch, keeps us from fetching again.
-const COOL_DOWN: Duration = Duration::seconds(10);
+/// How long an unknown key id keeps us from fetching again: anybody can make one up.
+const UNKNOWN_PAUSE: Duration = Duration::seconds(10);
+
+/// How long a failed fetch does.
+const FAILED_PAUSE: Duration = Duration::seconds(1);
 
 /// How long one fetch may take.
 const FETCH: StdDuration = StdDuration::from_secs(3);
@@ -32,7 +35,8 @@ pub struct Sessions {
 struct Keys {
     by_id: HashMap<String, Arc<DecodingKey>>,
     fetched: Option<OffsetDateTime>,
-    tried: Option<OffsetDateTime>,
+    /// When the last fetch ended, and how long it keeps us from the next one.
+    rested: Option<(OffsetDateTime, Duration)>,
 }
 
 impl Keys {
@@ -52,6 +56,7 @@ impl Sessions {
     pub fn new(url: Url) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder()
             .timeout(FETCH)
+            .pool_max_idle_per_host(0) // a frozen Lambda thaws with connections that are long closed
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self {
@@ -81,19 +86,24 @@ impl Sessions {
         if let Some(key) = keys.current(id, now) {
             return Ok(key); // somebody fetched while this one waited
         }
-        if keys.tried.is_some_and(|at| within(at, COOL_DOWN, now)) {
-            let stale = keys.fetched.is_none_or(|at| !within(at, LIFE, now));
-            return Err(if stale {
-                SessionError::Keys(None)
-            } else {
+        if keys
+            .rested
+            .is_some_and(|(at, pause)| within(at, pause, now))
+        {
+            let known = keys.fetched.is_some_and(|at| within(at, LIFE, now));
+            return Err(if known {
                 SessionError::UnknownKey
+            } else {
+                SessionError::Keys(None)
             });
         }
-        keys.tried = Some(now);
-        let set = self
-            .fetch()
-            .await
-            .map_err(|error| SessionError::Keys(Some(error)))?;
+        let set = match self.fetch().await {
+            Ok(set) => set,
+            Err(error) => {
+                keys.rested = Some((now, FAILED_PAUSE));
+                return Err(SessionError::Keys(Some(error)));
+            }
+        };
         keys.by_id = set
             .keys
             .iter()
@@ -103,6 +113,7 @@ impl Sessions {
             })
             .collect();
         keys.fetched = Some(now);
+        keys.rested = Some((now, UNKNOWN_PAUSE));
         keys.current(id, now).ok_or(SessionError::UnknownKey)
     }
 

@@ -1,5 +1,7 @@
 //! What a dead letter is.
 
+use std::fmt;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -31,8 +33,8 @@ pub enum Reason {
     NotAnEvent,
 }
 
-/// A body as it came, byte for byte.
-#[derive(Debug, Serialize, Deserialize)]
+/// A body as it came, byte for byte. It may hold a capability, so `Debug` shows only its size.
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RawBody {
     Text(String),
@@ -41,9 +43,18 @@ pub enum RawBody {
 
 impl RawBody {
     pub fn new(bytes: &[u8]) -> Self {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Self::Text(text.to_owned()),
-            Err(_) => Self::Base64(STANDARD.encode(bytes)),
+        // What SQS takes as text (its `SendMessage` reference names these two as not allowed).
+        let sendable = |text: &&str| !text.contains(['\u{fffe}', '\u{ffff}']);
+        match std::str::from_utf8(bytes).ok().filter(sendable) {
+            Some(text) => Self::Text(text.to_owned()),
+            None => Self::Base64(STANDARD.encode(bytes)),
         }
+    }
+}
+
+impl fmt::Debug for RawBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Text(text) | Self::Base64(text)) = self;
+        write!(f, "RawBody({} characters)", text.len())
     }
 }

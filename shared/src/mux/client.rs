@@ -9,7 +9,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{MuxUploadId, UploadUrl};
+use super::{MuxAssetId, MuxUploadId, UploadStage, UploadUrl};
 use crate::ids::AssetId;
 
 /// How long one call may take. Mux's own SDK waits 60 s; nobody who holds a phone does.
@@ -76,6 +76,13 @@ pub struct CreatedUpload {
     pub url: UploadUrl,
 }
 
+/// An upload as it is at Mux now.
+#[derive(Debug, Deserialize)]
+pub struct FoundUpload {
+    pub status: UploadStage,
+    pub asset_id: Option<MuxAssetId>,
+}
+
 /// Whether Mux called the upload off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancellation {
@@ -101,6 +108,7 @@ impl MuxClient {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .timeout(CALL)
+            .pool_max_idle_per_host(0) // a frozen Lambda thaws with connections that are long closed
             .redirect(reqwest::redirect::Policy::none()) // an answer of Mux sends our token nowhere
             .build()?;
         Ok(Self {
@@ -135,6 +143,12 @@ impl MuxClient {
             Err(error) if error.refused_with(403) => Ok(Cancellation::TooLate),
             Err(error) => Err(error),
         }
+    }
+
+    /// `GET /video/v1/uploads/{id}`.
+    pub async fn find_upload(&self, upload: &MuxUploadId) -> Result<FoundUpload, MuxError> {
+        self.call(Method::GET, &["uploads", upload.as_str()], None)
+            .await
     }
 
     async fn call<T: DeserializeOwned>(
@@ -195,11 +209,19 @@ fn of_status(status: StatusCode, body: &[u8]) -> MuxError {
             let wire: Refusal = serde_json::from_slice(body).unwrap_or_default();
             MuxError::Refused {
                 status: status.as_u16(),
-                kind: wire.error.r#type,
-                messages: wire.error.messages.join(" "),
+                kind: shortened(wire.error.r#type),
+                messages: shortened(wire.error.messages.join(" ")),
             }
         }
         _ => MuxError::Uncertain("5xx", None),
+    }
+}
+
+/// What Mux says goes into the log, but not at any length.
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

@@ -10,7 +10,7 @@ mod signature;
 mod types;
 
 pub use self::{
-    client::{Cancellation, CreatedUpload, MuxClient, MuxError, UploadOrder},
+    client::{Cancellation, CreatedUpload, FoundUpload, MuxClient, MuxError, UploadOrder},
     ids::{MuxAssetId, MuxEventId, MuxUploadId, PlaybackId, UploadUrl},
     playback::{Audience, PlaybackSigner, SigningError, TOKEN_LIFE},
     signature::{SignatureError, TOLERANCE, WebhookVerifier},

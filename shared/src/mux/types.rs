@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::{Map, Value, value::RawValue};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{MuxAssetId, MuxEventId, MuxUploadId, PlaybackId, UploadUrl};
@@ -86,14 +87,21 @@ pub struct Failure {
     pub message: String,
 }
 
-/// The body is not an event of Mux, though it is signed.
+/// The body is not an event of Mux, though it is signed. Says where, and nothing of what is there.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAnEvent {
-    #[error("the body is not the JSON of an event")]
-    Json(#[from] serde_json::Error),
+    #[error("the body is not the JSON of an event ({category:?}, line {line}, column {column})")]
+    Json {
+        category: serde_json::error::Category,
+        line: usize,
+        column: usize,
+    },
     #[error("the event's `{0}` is empty, too long or malformed")]
     Field(&'static str),
 }
+
+/// How much of a failure's message is kept, in characters.
+const MESSAGE_MAX: usize = 1_000;
 
 /// Mux's ids are at most 47 characters long; ours to refuse is what cannot be one.
 const ID_MAX: usize = 255;
@@ -110,14 +118,40 @@ impl MuxEvent {
         }
         let at = OffsetDateTime::parse(&wire.created_at, &Rfc3339)
             .map_err(|_| NotAnEvent::Field("created_at"))?;
-        let data = wire.data.unwrap_or_default();
+        let data = wire.data.map_or("null", RawValue::get);
+        let (ours, subject) = match serde_json::from_str::<WireData>(data) {
+            Ok(data) => data.normalised(&wire.kind),
+            Err(_) => of_what_fits(data, &wire.kind),
+        };
         Ok(Self {
             id: MuxEventId::new(wire.id),
             at,
-            ours: data.ours(&wire.kind),
-            subject: data.subject(&wire.kind),
+            ours,
+            subject,
             kind: wire.kind.into_owned(),
         })
+    }
+}
+
+/// One odd field must not cost the others: what does not fit is left out.
+fn of_what_fits(data: &str, kind: &str) -> (Option<AssetId>, Subject) {
+    let fields: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();
+    let fits = |(name, value): &(String, Value)| {
+        let alone = Value::Object(Map::from_iter([(name.clone(), value.clone())]));
+        WireData::deserialize(&alone).is_ok()
+    };
+    let fitting = Value::Object(fields.into_iter().filter(fits).collect());
+    let data = WireData::deserialize(&fitting).unwrap_or_default();
+    data.normalised(kind)
+}
+
+impl From<serde_json::Error> for NotAnEvent {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json {
+            category: error.classify(),
+            line: error.line(),
+            column: error.column(),
+        }
     }
 }
 
@@ -131,7 +165,7 @@ struct WireEvent<'a> {
     created_at: Cow<'a, str>,
     /// Absent on some `track.ready` events (muxinc/mux-node-sdk#540).
     #[serde(borrow, default)]
-    data: Option<WireData<'a>>,
+    data: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -169,15 +203,15 @@ struct WirePlaybackId<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     #[serde(borrow, default)]
-    policy: Cow<'a, str>,
+    policy: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct WireFailure {
-    r#type: String,
+    r#type: Option<String>,
     message: Option<String>,
-    messages: Vec<String>,
+    messages: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -197,6 +231,10 @@ struct WireSettings<'a> {
 }
 
 impl WireData<'_> {
+    fn normalised(self, kind: &str) -> (Option<AssetId>, Subject) {
+        (self.ours(kind), self.subject(kind))
+    }
+
     /// A track's `passthrough` is the track's own, so parts of an asset are found by its id.
     fn ours(&self, kind: &str) -> Option<AssetId> {
         let settings = self.new_asset_settings.as_ref();
@@ -249,8 +287,9 @@ impl WireData<'_> {
             ("video.asset.errored", _) | (_, Some("errored")) => AssetStage::Errored,
             _ => AssetStage::Preparing,
         };
-        let signed =
-            |it: WirePlaybackId<'_>| (it.policy == "signed").then(|| PlaybackId::new(it.id));
+        let signed = |it: WirePlaybackId<'_>| {
+            (it.policy.as_deref() == Some("signed")).then(|| PlaybackId::new(it.id))
+        };
         Some(AssetNews {
             asset: MuxAssetId::new(self.id.filter(is_id)?),
             upload: self.upload_id.filter(is_id).map(MuxUploadId::new),
@@ -284,10 +323,14 @@ fn millis(seconds: f64) -> Option<u64> {
 
 impl From<WireFailure> for Failure {
     fn from(wire: WireFailure) -> Self {
-        let messages = wire.message.into_iter().chain(wire.messages);
+        let messages = wire
+            .message
+            .into_iter()
+            .chain(wire.messages.unwrap_or_default());
+        let message = messages.collect::<Vec<_>>().join(" ");
         Self {
-            kind: wire.r#type,
-            message: messages.collect::<Vec<_>>().join(" "),
+            kind: wire.r#type.unwrap_or_default(),
+            message: message.chars().take(MESSAGE_MAX).collect(),
         }
     }
 }

@@ -151,7 +151,11 @@ fn play(
 async fn note(app: &Parts, act: &Act, tenant: TenantId, event: Event) -> Result<(), StoreError> {
     let envelope = act.envelope(app, tenant, event);
     let key = keys::event(tenant, envelope.id);
-    app.store.put(&key, &envelope, Guard::Absent).await
+    match app.store.put(&key, &envelope, Guard::Absent).await {
+        // The id is new, so what stands there is this very event, and its first answer was lost.
+        Err(StoreError::Conflict { .. }) => Ok(()),
+        done => done,
+    }
 }
 
 /// Takes a link back. Taking it back again changes nothing.

@@ -17,7 +17,10 @@ pub enum StoreError {
     /// The table refuses the request for what it is. Trying again does not help.
     #[error("the table refused the request")]
     Refused(#[source] Source),
-    /// Throttled, contended, unreachable or slow: the write may or may not have happened.
+    /// Another transaction was at work on the same item: nothing was written.
+    #[error("another transaction was at work on the same item")]
+    Collision(#[source] Source),
+    /// Throttled, unreachable or slow: the write may or may not have happened.
     #[error("the table did not answer")]
     Unavailable(#[source] Source),
 }
@@ -27,7 +30,7 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 impl StoreError {
     /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Conflict { .. } | Self::Unavailable(_))
+        !matches!(self, Self::Codec(_) | Self::Refused(_))
     }
 
     /// Any call but a transaction.
@@ -37,6 +40,7 @@ impl StoreError {
     {
         match error.code() {
             Some("ConditionalCheckFailedException") => Self::Conflict { write: 0 },
+            Some("TransactionConflictException") => Self::Collision(error.into()),
             Some("ValidationException" | "AccessDeniedException" | "ResourceNotFoundException") => {
                 Self::Refused(error.into())
             }
@@ -44,8 +48,7 @@ impl StoreError {
         }
     }
 
-    /// A transaction: the first write whose condition failed names the conflict. A collision with
-    /// another transaction is not one of ours to solve by reading again; it is simply unavailable.
+    /// A transaction: the first write whose condition failed names the conflict.
     pub(super) fn of_commit(error: SdkError<TransactWriteItemsError>) -> Self {
         let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
             error.as_service_error()
@@ -65,6 +68,12 @@ impl StoreError {
             .any(|&it| matches!(it, "ValidationError" | "ItemCollectionSizeLimitExceeded"))
         {
             return Self::Refused(error.into());
+        }
+        if codes
+            .iter()
+            .all(|&it| matches!(it, "None" | "TransactionConflict"))
+        {
+            return Self::Collision(error.into());
         }
         Self::Unavailable(error.into())
     }

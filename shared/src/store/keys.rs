@@ -12,7 +12,7 @@
 //! Patterns: asset by id (get); assets of a tenant, newest first (gsi1; a deleted asset leaves the
 //! index); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
 //! (get); links of a tenant (gsi1) and of an asset (gsi2), newest first; has this webhook been seen
-//! (put if absent); events that matched nothing (gsi1); events of a tenant in order (query `pk`);
+//! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query `pk`; within a millisecond in no order);
 //! has this request been made (put if absent).
 
 use std::collections::HashMap;
@@ -31,8 +31,9 @@ pub(super) type Attributes = HashMap<String, AttributeValue>;
 pub const GSI1: &str = "gsi1";
 pub const GSI2: &str = "gsi2";
 
-/// Where an item is, in which indexes it shows up, and when it may be swept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where an item is, in which indexes it shows up, and when it may be swept. It may name something
+/// of Mux, so it has no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Key {
     pk: String,
     sk: String,

@@ -5,6 +5,8 @@
 mod error;
 pub mod keys;
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::{
     Client,
     types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem},
@@ -17,6 +19,9 @@ use self::keys::{Attributes, Key, Listing};
 
 /// How often a lost guard is met by reading and applying again (design: at most five times).
 pub const ATTEMPTS: u32 = 5;
+
+/// How long to wait before a transaction that met another one is sent again; doubled each time.
+const COLLISION: Duration = Duration::from_millis(20);
 
 /// What must be true of the stored item for a write to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +51,8 @@ impl Guard {
     }
 }
 
-/// One write of a transaction.
-#[derive(Debug, Clone)]
+/// One write of a transaction. It may hold a capability, so it has no `Debug`.
+#[derive(Clone)]
 pub struct Write {
     key: Key,
     item: Option<Attributes>,
@@ -202,13 +207,26 @@ impl Store {
     /// All writes or none, in one round trip.
     ///
     /// The SDK sends a token with it, so that its own retry of a lost answer is not a second write.
+    ///
+    /// Two transactions on one item collide, and the service lets one of them fail although no guard
+    /// was lost. Nothing was written then, so it is sent again; the guards decide.
     pub async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        let mut call = self.client.transact_write_items();
+        let mut items = Vec::with_capacity(writes.len());
         for write in writes {
-            call = call.transact_items(self.transact(write)?);
+            items.push(self.transact(write)?);
         }
-        call.send().await.map_err(StoreError::of_commit)?;
-        Ok(())
+        let mut attempt = 1;
+        loop {
+            let call = self.client.transact_write_items();
+            let sent = call.set_transact_items(Some(items.clone())).send().await;
+            match sent.map_err(StoreError::of_commit) {
+                Err(StoreError::Collision(_)) if attempt < ATTEMPTS => {
+                    tokio::time::sleep(COLLISION * 2_u32.pow(attempt - 1)).await;
+                    attempt += 1;
+                }
+                done => return done.map(drop),
+            }
+        }
     }
 
     fn transact(&self, write: Write) -> Result<TransactWriteItem, StoreError> {

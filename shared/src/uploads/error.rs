@@ -51,7 +51,7 @@ impl From<UploadError> for Problem {
             }
             UploadError::Mux(_) => Self::new(
                 Kind::VideoServiceBusy,
-                "try again with the same Idempotency-Key",
+                "try again in a moment, with the same Idempotency-Key if there was one",
             )
             .retry_after(MUX_PAUSE)
             .because(error),

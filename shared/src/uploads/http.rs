@@ -85,7 +85,7 @@ impl UploadBody {
                 after_seconds: POLL_SECONDS,
                 url: format!("/api/uploads/{}", asset.id),
             }),
-            error: asset.lifecycle.failure().map(ErrorBody::from),
+            error: asset.failure().map(ErrorBody::from),
             title: asset.title,
         }
     }

@@ -9,10 +9,10 @@ use time::{Duration, OffsetDateTime};
 use super::UploadError;
 use crate::{
     assets::{ContentType, Title},
-    ids::AssetId,
+    ids::{AssetId, TenantId},
 };
 
-/// How long a key is remembered.
+/// How long a key is remembered at the least.
 pub(super) const ONCE_LIFE: Duration = Duration::hours(24);
 
 /// How long the first request may take; then the next one with its key takes its place.
@@ -65,9 +65,9 @@ pub(super) struct IdempotencyKey(String);
 const KEY_MAX: usize = 255;
 
 impl IdempotencyKey {
-    /// What the table knows it by: the client may have put anything into it.
-    pub(super) fn digest(&self) -> String {
-        digest(&[&self.0])
+    /// What the table knows it by: the client may have put anything into it, and means it in one tenant.
+    pub(super) fn digest(&self, tenant: TenantId) -> String {
+        digest(&[&tenant.to_string(), &self.0])
     }
 }
 
@@ -98,11 +98,16 @@ fn digest(parts: &[&str]) -> String {
 /// What stands in the table for one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Once {
-    pub asset: AssetId,
-    pub fingerprint: String,
+    pub(super) asset: AssetId,
+    pub(super) fingerprint: String,
     /// Seconds since the epoch until which the request that wrote this is alone at work.
-    pub claimed_until: i64,
+    pub(super) claimed_until: i64,
+    /// Which request is at work: the first, or one that took over.
+    version: u64,
 }
+
+/// The version of the first claim.
+pub(super) const FIRST: u64 = 1;
 
 impl Once {
     pub(super) fn new(asset: AssetId, fingerprint: String, now: OffsetDateTime) -> Self {
@@ -110,6 +115,15 @@ impl Once {
             asset,
             fingerprint,
             claimed_until: (now + CLAIM).unix_timestamp(),
+            version: FIRST,
+        }
+    }
+
+    /// The claim of a request that takes the place of one that died.
+    pub(super) fn taken_over(self, now: OffsetDateTime) -> Self {
+        Self {
+            version: self.version + 1,
+            ..Self::new(self.asset, self.fingerprint, now)
         }
     }
 

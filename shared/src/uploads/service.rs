@@ -2,7 +2,7 @@
 
 use super::{
     UploadError,
-    model::{IdempotencyKey, ONCE_LIFE, Once, Order},
+    model::{FIRST, IdempotencyKey, ONCE_LIFE, Once, Order},
 };
 use crate::{
     app::Parts,
@@ -15,7 +15,7 @@ use crate::{
         Cancellation, MuxEventId, MuxUploadId, Subject, UploadNews, UploadOrder, UploadStage,
         UploadUrl,
     },
-    store::{Guard, StoreError, Write, keys, keys::Key},
+    store::{ATTEMPTS, Guard, StoreError, Write, keys, keys::Key},
 };
 
 /// Begins an upload: the row first, then Mux, then what Mux answered (S0-100, S1-053). Whatever
@@ -51,16 +51,16 @@ pub(super) async fn create(
     ];
     let Some(key) = key else {
         app.store.commit(writes).await?;
-        return begin(app, member, asset, None, origin).await;
+        return begin(app, member, asset, Undo::Row(None), origin).await;
     };
-    let key = keys::once(member.user, &key.digest());
+    let key = keys::once(member.user, &key.digest(member.tenant));
     let once = Once::new(asset.id, order.fingerprint(origin.as_str()), now);
     writes.insert(
         0,
         Write::put(key.clone().expiring(now + ONCE_LIFE), &once, Guard::Absent)?,
     );
     match app.store.commit(writes).await {
-        Ok(()) => begin(app, member, asset, Some(key), origin).await,
+        Ok(()) => begin(app, member, asset, Undo::Row(Some(key)), origin).await,
         Err(StoreError::Conflict { write: 0 }) => resume(app, member, key, &once, origin).await,
         Err(error) => Err(error.into()),
     }
@@ -89,21 +89,30 @@ async fn resume(
     if let Some(seconds) = first.wait(now) {
         return Err(UploadError::InProgress { seconds });
     }
-    let claim = Once::new(asset.id, first.fingerprint, now);
+    let claim = first.taken_over(now);
     let claimed = key.clone().expiring(now + ONCE_LIFE);
     match app.store.put(&claimed, &claim, Guard::Lapsed(now)).await {
-        Ok(()) => begin(app, member, asset, Some(key), origin).await,
+        // Not its own to undo: the first request may have had an effect that nobody knows of yet.
+        Ok(()) => begin(app, member, asset, Undo::Nothing, origin).await,
         Err(StoreError::Conflict { .. }) => Err(UploadError::InProgress { seconds: 1 }),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Asks Mux, and writes down what it answered.
+/// What is taken back when Mux surely did nothing.
+enum Undo {
+    /// The row, and the claim on the key if there is one.
+    Row(Option<Key>),
+    Nothing,
+}
+
+/// Asks Mux, and writes down what it answered. Where an answer was lost Mux may have made an upload:
+/// the row stays, and `video.upload.created` or the same request again finds it.
 async fn begin(
     app: &Parts,
     member: &Member,
     asset: Asset,
-    key: Option<Key>,
+    undoing: Undo,
     origin: &Origin,
 ) -> Result<Asset, UploadError> {
     let order = UploadOrder {
@@ -114,12 +123,14 @@ async fn begin(
     };
     let created = match app.mux.create_upload(&order).await {
         Ok(created) => created,
-        Err(error) if error.had_no_effect() => {
-            undo(app, member, &asset, key).await;
+        Err(error) => {
+            if let Undo::Row(key) = undoing
+                && error.had_no_effect()
+            {
+                undo(app, member, &asset, key).await;
+            }
             return Err(error.into());
         }
-        // Mux may have made one. The row stays; `video.upload.created` or the same request again finds it.
-        Err(error) => return Err(error.into()),
     };
     let waiting = news(created.id, UploadStage::Waiting, Some(created.url));
     learn(app, member, asset.id, waiting).await
@@ -129,15 +140,16 @@ async fn begin(
 /// Should this fail too, the row is shown as expired when its time is over.
 async fn undo(app: &Parts, member: &Member, asset: &Asset, key: Option<Key>) {
     let undone = async {
-        let mut withdrawn = asset.clone();
-        withdrawn.ending = Ending::Withdrawn {
+        let mut refused = asset.clone();
+        refused.ending = Ending::Refused {
             at: app.clock.now(),
         };
-        withdrawn.version += 1;
-        let refused = Event::UploadRefused { asset: asset.id };
-        let mut writes = assets::step(app, asset, &withdrawn, &member.act(), Some(refused))?;
-        // No guard: the key is this request's own until its claim has run out.
-        writes.extend(key.map(|key| Write::delete(key, Guard::None)));
+        refused.version += 1;
+        let event = Event::UploadRefused { asset: asset.id };
+        let mut writes = assets::step(app, asset, &refused, &member.act(), Some(event))?;
+        // Only this request's own claim: another one may have taken over meanwhile.
+        let own = Guard::Version(FIRST);
+        writes.extend(key.map(|key| Write::delete(key, own)));
         app.store.commit(writes).await
     };
     if let Err(error) = undone.await {
@@ -185,30 +197,61 @@ pub(super) async fn cancel(
     id: AssetId,
 ) -> Result<Asset, UploadError> {
     let now = app.clock.now();
-    let asset = assets::find(app, member.tenant, id).await?;
-    match asset.status(now) {
-        Status::Cancelled | Status::Expired => return Ok(asset),
-        Status::AwaitingUpload => {}
-        Status::Processing | Status::Ready | Status::Failed | Status::Deleted => {
-            return Err(UploadError::NotCancellable);
+    for _ in 0..ATTEMPTS {
+        let asset = assets::find(app, member.tenant, id).await?;
+        match asset.status(now) {
+            Status::Cancelled | Status::Expired => return Ok(asset),
+            Status::AwaitingUpload => {}
+            Status::Processing | Status::Ready | Status::Failed | Status::Deleted => {
+                return Err(UploadError::NotCancellable);
+            }
         }
-    }
-    let upload = asset
-        .lifecycle
-        .open_upload()
-        .map(|(upload, _)| upload.clone());
-    let Some(upload) = upload else {
+        let upload = asset.lifecycle.open_upload().map(|(it, _)| it.clone());
+        if let Some(upload) = upload {
+            return cancel_at_mux(app, member, id, upload).await;
+        }
         let withdraw = |asset: &mut Asset| {
-            asset.ending = Ending::Withdrawn { at: now };
+            let waiting = asset.status(now) == Status::AwaitingUpload;
+            if waiting && asset.lifecycle.open_upload().is_none() {
+                asset.ending = Ending::Withdrawn { at: now };
+            }
             Ok(None)
         };
-        return Ok(assets::update(app, member.tenant, id, &member.act(), withdraw).await?);
-    };
-    match app.mux.cancel_upload(&upload).await? {
-        // `video.upload.cancelled` will say the same again.
-        Cancellation::Done => {
-            learn(app, member, id, news(upload, UploadStage::Cancelled, None)).await
+        let asset = assets::update(app, member.tenant, id, &member.act(), withdraw).await?;
+        if asset.status(now) == Status::Cancelled {
+            return Ok(asset);
         }
-        Cancellation::TooLate => Err(UploadError::NotCancellable),
+        // Mux's upload came in between: it must be asked.
+    }
+    Err(UploadError::InProgress { seconds: 1 })
+}
+
+async fn cancel_at_mux(
+    app: &Parts,
+    member: &Member,
+    id: AssetId,
+    upload: MuxUploadId,
+) -> Result<Asset, UploadError> {
+    let (stage, asset) = match app.mux.cancel_upload(&upload).await? {
+        // `video.upload.cancelled` will say the same again.
+        Cancellation::Done => (UploadStage::Cancelled, None),
+        // It has ended already, perhaps by a first try whose answer was lost: what is it now?
+        Cancellation::TooLate => {
+            let found = app.mux.find_upload(&upload).await?;
+            (found.status, found.asset_id)
+        }
+    };
+    let told = UploadNews {
+        asset,
+        ..news(upload, stage, None)
+    };
+    let asset = learn(app, member, id, told).await?;
+    match asset.status(app.clock.now()) {
+        Status::Cancelled | Status::Expired => Ok(asset),
+        Status::AwaitingUpload
+        | Status::Processing
+        | Status::Ready
+        | Status::Failed
+        | Status::Deleted => Err(UploadError::NotCancellable),
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::{dlq::RawBody, ids::AssetId};
+use crate::{dlq::RawBody, ids::AssetId, store::StoreError};
 
 /// How long a receipt is kept. It must outlive Mux's 24 hours of redelivery (H4); S0-111 says 90 days.
 pub(super) const RECEIPT_LIFE: Duration = Duration::days(90);
@@ -43,7 +43,11 @@ pub enum Outcome {
     Queued,
 }
 
-/// The body, if it is small enough to be kept in the receipt.
-pub(super) fn kept(body: &[u8]) -> Option<RawBody> {
-    (body.len() <= KEPT_MAX).then(|| RawBody::new(body))
+/// The body, to be kept in the receipt. What is too large for the table is refused, and so goes where
+/// everything goes that the table does not take: to the queue.
+pub(super) fn kept(body: &[u8]) -> Result<RawBody, StoreError> {
+    if body.len() > KEPT_MAX {
+        return Err(StoreError::Refused("the body is too large to keep".into()));
+    }
+    Ok(RawBody::new(body))
 }

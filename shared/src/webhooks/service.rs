@@ -42,7 +42,9 @@ pub(super) async fn receive(
     let event = match MuxEvent::parse(body) {
         Ok(event) => event,
         Err(error) => {
-            queue(app, &letter(Reason::NotAnEvent)).await?;
+            if app.config.webhook_dlq {
+                queue(app, &letter(Reason::NotAnEvent)).await?;
+            }
             return Err(error.into());
         }
     };
@@ -101,7 +103,9 @@ pub(super) async fn apply(
             received_at: now,
             outcome,
             asset: seen,
-            body: (outcome != Outcome::Applied).then(|| kept(body)).flatten(),
+            body: (outcome != Outcome::Applied)
+                .then(|| kept(body))
+                .transpose()?,
         };
         let key = if outcome == Outcome::Unmatched {
             keys::unmatched_receipt(&event.id, &stamp(now))

@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
-use dev::issuer::{PEOPLE, Person};
+use dev::issuer::{Issuer, PEOPLE, Person};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -56,6 +56,13 @@ impl TestApp {
             caller,
             headers: vec![("origin", ORIGIN.to_owned())],
         }
+    }
+
+    /// Ada, with a token that names another key.
+    pub(crate) fn with_key_id(&self, id: &str) -> Actor<'_> {
+        let claims = self.issuer.claims(Self::person("ada"), ORIGIN);
+        let token = self.issuer.sign_with(&Issuer::header(id), &claims).unwrap();
+        self.as_caller(Caller::Token(token))
     }
 
     pub(crate) fn person(name: &str) -> &'static Person {

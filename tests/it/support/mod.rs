@@ -5,16 +5,17 @@ pub(crate) mod actors;
 pub(crate) mod answer;
 pub(crate) mod events;
 mod mux;
+mod table;
 
 use std::{
     net::SocketAddr,
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use axum::Router;
+use axum::{Router, extract::Request, middleware::map_request};
 use dev::{
     aws::{Aws, TABLE},
     issuer::Issuer,
@@ -35,7 +36,13 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::mux::Faults;
-pub(crate) use self::{actors::Caller, answer::Answer, events::Story, mux::Fault};
+pub(crate) use self::{
+    actors::Caller,
+    answer::Answer,
+    events::Story,
+    mux::Fault,
+    table::{ShakyTable, TableFault},
+};
 
 /// The page that all requests come from.
 pub(crate) const ORIGIN: &str = "https://portal.example";
@@ -50,6 +57,8 @@ pub(crate) struct TestApp {
     pub(crate) router: Router,
     pub(crate) mux: Sim,
     pub(crate) faults: Faults,
+    pub(crate) table: ShakyTable,
+    sign_ins: Arc<AtomicUsize>,
     pub(crate) issuer: Issuer,
     pub(crate) aws: Aws,
     /// Where the stand-in of Mux and the functions listen.
@@ -66,6 +75,8 @@ pub(crate) struct Wishes {
     pub(crate) no_table: bool,
     /// Nothing listens where the queue should be.
     pub(crate) no_queue: bool,
+    /// The table can be made to fail, by `TestApp::table`.
+    pub(crate) shaky_table: bool,
     /// Variables that replace the usual ones.
     pub(crate) variables: Vec<(&'static str, &'static str)>,
 }
@@ -91,12 +102,23 @@ impl TestApp {
         let folder = tempfile::tempdir().unwrap();
         let mux = open_mux(folder.path(), &url, &hand);
         let issuer = Issuer::new(format!("{url}/sign-in"), &KEY, hand).unwrap();
-        let app = assemble(&wishes, &clock, &aws, &url);
+        let table = ShakyTable::default();
+        let mut reached = reached(&wishes, &aws);
+        if wishes.shaky_table {
+            reached.dynamodb = table.before(aws.dynamodb).await;
+        }
+        let app = assemble(&wishes, &clock, &reached, &url);
         let router = router::all(Arc::clone(&app));
         let faults = Faults::default();
+        let sign_ins = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&sign_ins);
+        let sign_in = issuer.router().layer(map_request(move |request: Request| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            std::future::ready(request)
+        }));
         let all = Router::new()
             .nest("/mux", faults.before(mux.router()))
-            .nest("/sign-in", issuer.router())
+            .nest("/sign-in", sign_in)
             .fallback_service(router.clone());
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move {
@@ -111,6 +133,8 @@ impl TestApp {
             router,
             mux,
             faults,
+            table,
+            sign_ins,
             issuer,
             aws,
             url,
@@ -118,6 +142,11 @@ impl TestApp {
             _tasks: tasks,
             _folder: folder,
         }
+    }
+
+    /// How often the sign-in service was asked for its keys.
+    pub(crate) fn sign_ins(&self) -> usize {
+        self.sign_ins.load(Ordering::SeqCst)
     }
 
     /// Every item of the table, as text: for what must not stand there.
@@ -165,20 +194,21 @@ fn assemble(wishes: &Wishes, clock: &Arc<ManualClock>, aws: &Aws, url: &str) -> 
         variables.insert(name, (*value).to_owned());
     }
     let config = Config::read(|name| variables.get(name).cloned()).unwrap();
-    // A port of loopback that nothing listens on answers at once: refused.
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
-    let reached = Aws {
-        dynamodb: if wishes.no_table {
-            nowhere
-        } else {
-            aws.dynamodb
-        },
-        sqs: if wishes.no_queue { nowhere } else { aws.sqs },
-        queue_url: aws.queue_url.clone(),
-    };
     let clock: Arc<dyn Clock> = clock.clone();
     let ids = IdSource::new(Arc::clone(&clock), counted());
-    boot::assemble(config, clock, ids, reached.clients()).unwrap()
+    boot::assemble(config, clock, ids, aws.clients()).unwrap()
+}
+
+/// What the functions reach of the table and the queue.
+fn reached(wishes: &Wishes, aws: &Aws) -> Aws {
+    // A port of loopback that nothing listens on answers at once: refused.
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+    let reach = |wished: bool, address| if wished { nowhere } else { address };
+    Aws {
+        dynamodb: reach(wishes.no_table, aws.dynamodb),
+        sqs: reach(wishes.no_queue, aws.sqs),
+        queue_url: aws.queue_url.clone(),
+    }
 }
 
 /// Bytes that count, so that snapshots hold literal ids.

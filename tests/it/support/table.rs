@@ -1,0 +1,109 @@
+//! A table that fails in the ways in which the real one does and the embedded one cannot.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use reqwest::Client;
+use tokio::net::TcpListener;
+
+/// One thing that goes wrong with one transaction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TableFault {
+    /// Another transaction was at work on the same item.
+    Collision,
+    /// It was done, and the answer was lost.
+    DoneAndLost,
+}
+
+/// Stands before the table.
+#[derive(Clone, Default)]
+pub(crate) struct ShakyTable(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    faults: Mutex<VecDeque<TableFault>>,
+    down: AtomicBool,
+    http: Client,
+}
+
+impl ShakyTable {
+    /// The next transaction meets this.
+    pub(crate) fn next(&self, fault: TableFault) {
+        self.0.faults.lock().unwrap().push_back(fault);
+    }
+
+    /// Nothing works until it does again.
+    pub(crate) fn down(&self, down: bool) {
+        self.0.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Listens before the table at this address.
+    pub(crate) async fn before(&self, table: SocketAddr) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = (self.clone(), format!("http://{table}/"));
+        let router = Router::new().fallback(meet).with_state(state);
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        address
+    }
+}
+
+async fn meet(
+    State((shaky, table)): State<(ShakyTable, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let target = headers["x-amz-target"].to_str().unwrap();
+    if shaky.0.down.load(Ordering::SeqCst) {
+        return lost();
+    }
+    let transaction = target.ends_with(".TransactWriteItems");
+    let fault = transaction.then(|| shaky.0.faults.lock().unwrap().pop_front());
+    if let Some(Some(TableFault::Collision)) = fault {
+        return collided();
+    }
+    let mut request = shaky.0.http.post(table).body(body);
+    for name in [
+        "x-amz-target",
+        "content-type",
+        "authorization",
+        "x-amz-date",
+    ] {
+        request = request.header(name, &headers[name]);
+    }
+    let answer = request.send().await.unwrap();
+    if let Some(Some(TableFault::DoneAndLost)) = fault {
+        return lost();
+    }
+    let status = answer.status();
+    let kind = (header::CONTENT_TYPE, "application/x-amz-json-1.0");
+    (status, [kind], answer.bytes().await.unwrap()).into_response()
+}
+
+fn lost() -> Response {
+    let body =
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"lost"}"#;
+    (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+}
+
+fn collided() -> Response {
+    let body = r#"{
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons [None, TransactionConflict]",
+        "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}]
+    }"#;
+    (StatusCode::BAD_REQUEST, body).into_response()
+}
