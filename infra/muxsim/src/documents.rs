@@ -79,6 +79,8 @@ pub(crate) struct Asset {
     pub(crate) status: AssetStatus,
     pub(crate) created_at: i64,
     pub(crate) upload_id: Option<String>,
+    #[serde(default)]
+    pub(crate) test: bool,
     pub(crate) settings: Map<String, Value>,
     pub(crate) playback_ids: Vec<PlaybackId>,
     pub(crate) errors: Option<Value>,
@@ -147,6 +149,9 @@ impl Asset {
                 shown[name] = value;
             }
         }
+        if self.test {
+            shown["test"] = true.into();
+        }
         if let Some(upload) = &self.upload_id {
             shown["upload_id"] = upload.clone().into();
         }
@@ -165,6 +170,8 @@ impl Asset {
 
     fn show_media(&self, media: &Packaged, shown: &mut Value) {
         shown["duration"] = rounded(media.duration_seconds);
+        shown["resolution_tier"] = "audio-only".into();
+        shown["max_stored_resolution"] = "Audio only".into();
         let tracks: Vec<Value> = media
             .tracks
             .iter()

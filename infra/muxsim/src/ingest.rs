@@ -5,7 +5,7 @@ use std::io::SeekFrom;
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, BodyDataStream},
     extract::{Path, Query, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -67,26 +67,17 @@ async fn receive(
     let upload: Option<Upload> = sim.state().get(Kind::Upload, &id).ok().flatten();
     let allowed = upload.as_ref().map_or("", |it| it.cors_origin.as_str());
     let cors = cors::of_upload(allowed, &headers, sim.options().expose_range);
-    let now = sim.now();
-    let answer = match upload {
-        _ if method == Method::OPTIONS => StatusCode::OK.into_response(),
-        _ if method != Method::PUT => StatusCode::METHOD_NOT_ALLOWED.into_response(),
-        Some(upload)
-            if sim
-                .paths()
-                .allows(&path(&id), &permission.signature, now.unix_timestamp()) =>
-        {
-            match upload.status(now) {
-                UploadStatus::Waiting => put(&sim, &id, &headers, body).await,
-                UploadStatus::AssetCreated | UploadStatus::Errored => {
-                    StatusCode::OK.into_response()
-                }
-                UploadStatus::Cancelled => refused(StatusCode::GONE, "UploadCancelled"),
-                UploadStatus::TimedOut => refused(StatusCode::FORBIDDEN, "ExpiredToken"),
-            }
-        }
-        _ => refused(StatusCode::FORBIDDEN, "AccessDenied"),
+    let now = sim.now().unix_timestamp();
+    let permitted = sim.paths().allows(&path(&id), &permission.signature, now);
+    let mut body = body.into_data_stream();
+    let answer = match method {
+        Method::OPTIONS => StatusCode::OK.into_response(),
+        Method::PUT if permitted => put(&sim, &id, &headers, &mut body).await,
+        Method::PUT => refused(StatusCode::FORBIDDEN, "AccessDenied"),
+        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     };
+    // Whoever is refused is heard to the end: a sender cut short may see a reset and no answer.
+    while let Some(Ok(_)) = body.next().await {}
     (cors, answer).into_response()
 }
 
@@ -103,8 +94,8 @@ enum Part {
     Whole,
     /// Bytes `from..=to` of `total`.
     Range { from: u64, to: u64, total: u64 },
-    /// Nothing: how much has arrived?
-    Query,
+    /// Nothing: how much of `total` has arrived?
+    Query { total: Option<u64> },
 }
 
 impl Part {
@@ -118,7 +109,8 @@ impl Part {
             .strip_prefix("bytes ")?
             .split_once('/')?;
         if range == "*" {
-            return Some(Self::Query);
+            let total = total.parse().ok();
+            return Some(Self::Query { total });
         }
         let (from, to) = range.split_once('-')?;
         let (from, to, total) = (from.parse().ok()?, to.parse().ok()?, total.parse().ok()?);
@@ -126,38 +118,60 @@ impl Part {
     }
 }
 
-async fn put(sim: &Sim, id: &str, headers: &HeaderMap, body: Body) -> Response {
-    let Some(part) = Part::of(headers) else {
-        return refused(StatusCode::BAD_REQUEST, "InvalidContentRange");
-    };
+async fn put(sim: &Sim, id: &str, headers: &HeaderMap, body: &mut BodyDataStream) -> Response {
     let Some(_receiving) = sim.receive(id) else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "UploadBusy");
     };
-    let (from, end, whole) = match part {
-        Part::Query => return incomplete(arrived(sim, id).await),
-        Part::Whole => (0, None, true),
+    // Read only now: whoever sent before may just have finished the file.
+    let upload: Option<Upload> = sim.state().get(Kind::Upload, id).ok().flatten();
+    match upload.map(|it| it.status(sim.now())) {
+        Some(UploadStatus::Waiting) => collect(sim, id, headers, body).await,
+        Some(UploadStatus::AssetCreated | UploadStatus::Errored) => StatusCode::OK.into_response(),
+        Some(UploadStatus::Cancelled) => refused(StatusCode::GONE, "UploadCancelled"),
+        Some(UploadStatus::TimedOut) => refused(StatusCode::FORBIDDEN, "ExpiredToken"),
+        None => refused(StatusCode::FORBIDDEN, "AccessDenied"),
+    }
+}
+
+async fn collect(sim: &Sim, id: &str, headers: &HeaderMap, body: &mut BodyDataStream) -> Response {
+    let Some(part) = Part::of(headers) else {
+        return refused(StatusCode::BAD_REQUEST, "InvalidContentRange");
+    };
+    let length = stored(sim, id).await;
+    let arrived = whole_quanta(length);
+    let (place, last) = match part {
+        // The file was all there when its sender, or the stand-in, went away.
+        Part::Query { total } if length > 0 && total == Some(length) => return finish(sim, id),
+        Part::Query { .. } => return incomplete(arrived),
+        Part::Whole => (Place::default(), true),
+        Part::Range { from, to, total }
+            if to + 1 != total && !(to + 1 - from).is_multiple_of(QUANTUM) =>
+        {
+            return refused(StatusCode::BAD_REQUEST, "InvalidChunkSize");
+        }
+        Part::Range { from, .. } if from > arrived => return incomplete(arrived), // a gap: go back
+        Part::Range { total, .. } if total < arrived => {
+            return refused(StatusCode::BAD_REQUEST, "InvalidContentRange");
+        }
         Part::Range { from, to, total } => {
-            let last = to + 1 == total;
-            if !last && !(to + 1 - from).is_multiple_of(QUANTUM) {
-                return refused(StatusCode::BAD_REQUEST, "InvalidChunkSize");
-            }
-            (from, Some(to + 1), last)
+            let (kept, end) = (arrived, Some(to + 1));
+            (Place { from, kept, end }, to + 1 == total)
         }
     };
-    let before = arrived(sim, id).await;
-    if from > before {
-        return incomplete(before); // a gap: the sender must go back
-    }
-    match write(sim, id, from, end, body).await {
-        Ok(()) if !whole => incomplete(arrived(sim, id).await),
-        Ok(()) => match jobs::arrived(sim, id) {
-            Ok(()) => StatusCode::OK.into_response(),
-            Err(error) => {
-                tracing::error!(%error, "upload could not be finished");
-                refused(StatusCode::SERVICE_UNAVAILABLE, "InternalError")
-            }
-        },
+    match write(sim, id, place, body).await {
+        Ok(()) if last => finish(sim, id),
+        Ok(()) => incomplete(whole_quanta(stored(sim, id).await)),
         Err(fault) => fault,
+    }
+}
+
+fn finish(sim: &Sim, id: &str) -> Response {
+    match jobs::arrived(sim, id) {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(error) => {
+            tracing::error!(%error, "upload could not be finished");
+            refused(StatusCode::SERVICE_UNAVAILABLE, "InternalError")
+        }
     }
 }
 
@@ -172,21 +186,32 @@ fn incomplete(arrived: u64) -> Response {
     response
 }
 
-/// How much of an unfinished file counts: what broke off in the middle is rounded down.
-async fn arrived(sim: &Sim, id: &str) -> u64 {
-    let length = tokio::fs::metadata(sim.upload_file(id))
+async fn stored(sim: &Sim, id: &str) -> u64 {
+    tokio::fs::metadata(sim.upload_file(id))
         .await
-        .map_or(0, |it| it.len());
+        .map_or(0, |it| it.len())
+}
+
+/// How much of an unfinished file counts: what broke off in the middle is rounded down.
+fn whole_quanta(length: u64) -> u64 {
     length - length % QUANTUM
 }
 
-/// Writes the body at its place. What comes again replaces what was there.
+/// Where in the file a body belongs.
+#[derive(Default)]
+struct Place {
+    from: u64,
+    /// What has arrived before: this much of the file stays as it is.
+    kept: u64,
+    end: Option<u64>,
+}
+
+/// Writes what is new of the body. Bytes that come again are skipped (the same page as [`QUANTUM`]'s).
 async fn write(
     sim: &Sim,
     id: &str,
-    from: u64,
-    end: Option<u64>,
-    body: Body,
+    place: Place,
+    body: &mut BodyDataStream,
 ) -> Result<(), Response> {
     let broken = |_| refused(StatusCode::SERVICE_UNAVAILABLE, "InternalError");
     let mut file: File = OpenOptions::new()
@@ -196,20 +221,29 @@ async fn write(
         .open(sim.upload_file(id))
         .await
         .map_err(broken)?;
-    file.set_len(from).await.map_err(broken)?;
-    file.seek(SeekFrom::Start(from)).await.map_err(broken)?;
-    let mut at = from;
-    let mut stream = body.into_data_stream();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| refused(StatusCode::BAD_REQUEST, "IncompleteBody"))?;
+    file.set_len(place.kept).await.map_err(broken)?;
+    file.seek(SeekFrom::Start(place.kept))
+        .await
+        .map_err(broken)?;
+    let mut at = place.from;
+    let mut complete = true;
+    while let Some(chunk) = body.next().await {
+        let Ok(chunk) = chunk else {
+            complete = false;
+            break;
+        };
+        let again = usize::try_from(place.kept.saturating_sub(at)).unwrap_or(usize::MAX);
         at += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-        if end.is_some_and(|end| at > end) {
+        if place.end.is_some_and(|end| at > end) {
+            file.set_len(place.kept).await.map_err(broken)?;
             return Err(refused(StatusCode::BAD_REQUEST, "TooMuchData"));
         }
-        file.write_all(&chunk).await.map_err(broken)?;
+        let new = chunk.get(again..).unwrap_or_default();
+        file.write_all(new).await.map_err(broken)?;
     }
+    // Also what is incomplete: the next sender goes on from there.
     file.flush().await.map_err(broken)?;
-    if end.is_some_and(|end| at < end) {
+    if !complete || place.end.is_some_and(|end| at < end) {
         return Err(refused(StatusCode::BAD_REQUEST, "IncompleteBody"));
     }
     Ok(())

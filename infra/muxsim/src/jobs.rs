@@ -29,6 +29,7 @@ pub(crate) fn arrived(sim: &Sim, upload: &str) -> Result<(), StateError> {
             status: AssetStatus::Preparing,
             created_at: now.unix_timestamp(),
             upload_id: Some(upload.id.clone()),
+            test: upload.test,
             playback_ids: policies(&upload).into_iter().map(playback_id).collect(),
             settings: upload.settings.clone(),
             errors: None,
@@ -122,21 +123,26 @@ async fn process(sim: &Sim, asset: Asset) -> Result<(), StateError> {
     };
     let source = sim.upload_file(asset.upload_id.as_deref().unwrap_or(&asset.id));
     let made = package(sim, source, &asset.id).await;
-    sim.state().step(|step| {
+    let exists = sim.state().step(|step| {
         // It may have been deleted, or given another playback id, while it was processed.
         let Some(mut asset) = step.get::<Asset>(Kind::Asset, &asset.id)? else {
-            return Ok(());
+            return Ok(false);
         };
         match made {
             Ok(media) => {
                 asset.status = AssetStatus::Ready;
                 asset.media = Some(media);
                 step.put(Kind::Asset, &asset.id, &asset)?;
-                tell_asset(sim, step, "video.asset.ready", &asset)
+                tell_asset(sim, step, "video.asset.ready", &asset)?;
             }
-            Err(error) => fail(sim, step, asset, &error),
+            Err(error) => fail(sim, step, asset, &error)?,
         }
+        Ok::<_, StateError>(true)
     })?;
+    if !exists {
+        // What stays behind costs only space.
+        let _ = tokio::fs::remove_dir_all(sim.media_folder(&asset.id)).await;
+    }
     sim.ring();
     Ok(())
 }

@@ -23,6 +23,12 @@ use crate::{
 /// How many deliveries a slow watcher may lag behind before it misses some.
 const WATCHERS: usize = 1024;
 
+/// How long to look away when nothing is due and nobody rings.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// The least time between two looks at what is due.
+const BREATH: Duration = Duration::from_millis(20);
+
 /// Mux, for one environment. Cheap to clone.
 #[derive(Clone)]
 pub struct Sim(Arc<Inner>);
@@ -33,8 +39,10 @@ struct Inner {
     paths: PathSigner,
     http: reqwest::Client,
     workers: Semaphore,
-    /// Rings when there may be something to deliver or to process.
-    bell: Notify,
+    /// Rings when there may be something to process.
+    files: Notify,
+    /// Rings when there may be something to deliver.
+    events: Notify,
     /// Uploads that somebody is sending to right now.
     receiving: Mutex<HashSet<String>>,
     watchers: broadcast::Sender<Delivered>,
@@ -75,7 +83,8 @@ impl Sim {
                 .redirect(reqwest::redirect::Policy::none())
                 .build()?,
             workers: Semaphore::new(options.workers.max(1)),
-            bell: Notify::new(),
+            files: Notify::new(),
+            events: Notify::new(),
             receiving: Mutex::default(),
             watchers: broadcast::channel(WATCHERS).0,
             options,
@@ -95,28 +104,31 @@ impl Sim {
     /// Processes files and delivers webhooks until it is told to stop. Without this, a test does so
     /// itself with [`Sim::process`] and [`Sim::deliver`].
     pub async fn run(&self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let rung = self.0.bell.notified();
-            let work = async { tokio::join!(self.process(), self.deliver()) };
-            let (processed, delivered) = tokio::select! {
-                done = work => done,
-                () = stop.cancelled() => return,
-            };
-            for error in [
-                processed.err(),
-                delivered.as_ref().err().map(ToString::to_string),
-            ]
-            .into_iter()
-            .flatten()
-            {
-                tracing::error!(error, "the stand-in's work failed");
+        // Apart from each other: a long video holds no webhook up, a silent endpoint no video.
+        let work = async { tokio::join!(self.keep_processing(), self.keep_delivering()) };
+        tokio::select! {
+            _ = work => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    async fn keep_processing(&self) {
+        loop {
+            if let Err(error) = self.process().await {
+                tracing::error!(error, "files could not be processed");
             }
-            let pause = webhooks::next_due(self).ok().flatten();
-            tokio::select! {
-                () = rung => {}
-                () = tokio::time::sleep(pause.unwrap_or(Duration::from_mins(1)).max(Duration::from_millis(20))) => {}
-                () = stop.cancelled() => {}
+            let _ = tokio::time::timeout(IDLE, self.0.files.notified()).await;
+        }
+    }
+
+    async fn keep_delivering(&self) {
+        loop {
+            if let Err(error) = self.deliver().await {
+                tracing::error!(%error, "webhooks could not be delivered");
             }
+            let next = webhooks::next_due(self).ok().flatten().unwrap_or(IDLE);
+            let pause = next.clamp(BREATH, IDLE);
+            let _ = tokio::time::timeout(pause, self.0.events.notified()).await;
         }
     }
 
@@ -171,7 +183,8 @@ impl Sim {
     }
 
     pub(crate) fn ring(&self) {
-        self.0.bell.notify_one();
+        self.0.files.notify_one();
+        self.0.events.notify_one();
     }
 
     /// Nobody watching is fine.

@@ -122,7 +122,8 @@ pub(crate) fn next_due(sim: &Sim) -> Result<Option<StdDuration>, StateError> {
 
 async fn attempt(sim: &Sim, id: &str, mut delivery: Delivery) -> Result<(), StateError> {
     let endpoints = &sim.options().endpoints;
-    let Some(endpoint) = endpoints.iter().find(|it| it.address == delivery.address) else {
+    let mut numbered = endpoints.iter().zip(1_u32..);
+    let Some((endpoint, webhook)) = numbered.find(|(it, _)| it.address == delivery.address) else {
         return sim.state().step(|step| step.delete(Kind::Delivery, id));
     };
     delivery.event["attempts"] = delivery.attempts.clone().into();
@@ -153,7 +154,7 @@ async fn attempt(sim: &Sim, id: &str, mut delivery: Delivery) -> Result<(), Stat
         "response_body": null,
         "response_headers": {},
         "response_status_code": status.map(|it| it.as_u16()),
-        "webhook_id": 1,
+        "webhook_id": webhook,
     }));
     sim.state().step(|step| {
         if delivery.next_at - delivery.first_at

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{Authorized, Page, data};
+use super::{Authorized, Paging, data};
 use crate::{documents::Asset, error::ApiError, jobs, sim::Sim, state::Kind};
 
 pub(super) fn router() -> Router<Sim> {
@@ -29,7 +29,11 @@ async fn show(
     Ok(data(&asset.show()))
 }
 
-async fn list(State(sim): State<Sim>, _: Authorized, page: Page) -> Result<Json<Value>, ApiError> {
+async fn list(
+    State(sim): State<Sim>,
+    _: Authorized,
+    page: Paging,
+) -> Result<Json<Value>, ApiError> {
     let mut assets: Vec<(String, Asset)> = sim.state().all(Kind::Asset)?;
     if let Some(upload) = &page.upload_id {
         assets.retain(|(_, asset)| asset.upload_id.as_ref() == Some(upload));

@@ -7,8 +7,8 @@ mod uploads;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{FromRequest, Query, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::{FromRequest, FromRequestParts, Query, Request, State},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::get,
@@ -41,13 +41,10 @@ async fn stamp(request: Request, next: Next) -> Response {
 /// Proof that the caller holds the access token.
 pub(crate) struct Authorized;
 
-impl axum::extract::FromRequestParts<Sim> for Authorized {
+impl FromRequestParts<Sim> for Authorized {
     type Rejection = ApiError;
 
-    async fn from_request_parts(
-        parts: &mut axum::http::request::Parts,
-        sim: &Sim,
-    ) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, sim: &Sim) -> Result<Self, ApiError> {
         let options = sim.options();
         let expected = STANDARD.encode(format!("{}:{}", options.token_id, options.token_secret));
         let sent = basic(&parts.headers).unwrap_or_default();
@@ -95,6 +92,17 @@ pub(crate) struct Paging {
     pub(crate) upload_id: Option<String>,
 }
 
+impl FromRequestParts<Sim> for Paging {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, sim: &Sim) -> Result<Self, ApiError> {
+        let Query(paging) = Query::from_request_parts(parts, sim)
+            .await
+            .map_err(|error| ApiError::invalid(error.body_text()))?;
+        Ok(paging)
+    }
+}
+
 impl Paging {
     /// Newest first, as Mux lists.
     pub(crate) fn cut<T>(&self, mut all: Vec<T>) -> Vec<T> {
@@ -108,8 +116,6 @@ impl Paging {
         all.into_iter().skip(skip).take(limit).collect()
     }
 }
-
-pub(crate) type Page = Query<Paging>;
 
 pub(crate) fn data(value: &Value) -> Json<Value> {
     Json(json!({ "data": value }))

@@ -9,9 +9,9 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Authorized, Input, Page, created, data};
+use super::{Authorized, Input, Paging, created, data};
 use crate::{
-    documents::{Upload, UploadStatus},
+    documents::{Policy, Upload, UploadStatus},
     error::ApiError,
     ids, ingest, jobs,
     sim::Sim,
@@ -39,8 +39,7 @@ struct CreateBody {
     timeout: Option<u32>,
     #[serde(default)]
     test: bool,
-    #[serde(default)]
-    new_asset_settings: Map<String, Value>,
+    new_asset_settings: Option<Map<String, Value>>,
 }
 
 async fn create(
@@ -54,25 +53,7 @@ async fn create(
             "timeout must be between 60 and 604800 seconds",
         ));
     }
-    let mut settings = body.new_asset_settings;
-    let passthrough = settings.get("passthrough").and_then(Value::as_str);
-    if passthrough.is_some_and(|it| it.chars().count() > PASSTHROUGH_MAX) {
-        return Err(ApiError::invalid(
-            "passthrough must be at most 255 characters",
-        ));
-    }
-    // Whatever it was called and however it was written, the answer has a list of policies.
-    let policy = settings
-        .remove("playback_policy")
-        .or_else(|| settings.remove("playback_policies"));
-    if let Some(policy) = policy {
-        let list = if policy.is_array() {
-            policy
-        } else {
-            vec![policy].into()
-        };
-        settings.insert("playback_policies".to_owned(), list);
-    }
+    let settings = checked(body.new_asset_settings.unwrap_or_default())?;
     let now = sim.now();
     let mut upload = Upload {
         id: ids::long(),
@@ -95,6 +76,34 @@ async fn create(
     Ok(created(&upload.show(now)))
 }
 
+/// The settings as Mux shows them: whatever it was called and however it was written, there is a list
+/// of playback policies.
+fn checked(mut settings: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+    let passthrough = settings.get("passthrough").and_then(Value::as_str);
+    if passthrough.is_some_and(|it| it.chars().count() > PASSTHROUGH_MAX) {
+        return Err(ApiError::invalid(
+            "passthrough must be at most 255 characters",
+        ));
+    }
+    let deprecated = settings.remove("playback_policy");
+    let policy = settings.remove("playback_policies").or(deprecated);
+    let Some(policy) = policy.filter(|it| !it.is_null()) else {
+        return Ok(settings);
+    };
+    let list = if policy.is_array() {
+        policy
+    } else {
+        vec![policy].into()
+    };
+    if serde_json::from_value::<Vec<Policy>>(list.clone()).is_err() {
+        return Err(ApiError::invalid(
+            "playback_policies must be public or signed; drm is not supported here",
+        ));
+    }
+    settings.insert("playback_policies".to_owned(), list);
+    Ok(settings)
+}
+
 async fn show(
     State(sim): State<Sim>,
     _: Authorized,
@@ -107,7 +116,11 @@ async fn show(
     Ok(data(&upload.show(sim.now())))
 }
 
-async fn list(State(sim): State<Sim>, _: Authorized, page: Page) -> Result<Json<Value>, ApiError> {
+async fn list(
+    State(sim): State<Sim>,
+    _: Authorized,
+    page: Paging,
+) -> Result<Json<Value>, ApiError> {
     let uploads: Vec<(String, Upload)> = sim.state().all(Kind::Upload)?;
     let now = sim.now();
     let shown = page

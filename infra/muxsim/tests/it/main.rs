@@ -1,0 +1,16 @@
+//! The stand-in as its users meet it: over HTTP, on loopback, under a clock moved by hand.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod api;
+mod assets;
+mod delivery;
+mod inbox;
+mod ingest;
+mod senders;
+mod support;
+mod viewer;
+mod webhooks;
