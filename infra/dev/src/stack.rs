@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderValue, header},
     response::Response,
 };
-use muxsim::{Endpoint, SigningKey, Sim};
+use muxsim::{Endpoint, RateLimit, SigningKey, Sim};
 use serde::{Deserialize, Serialize};
 use shared::{
     boot,
@@ -147,6 +147,7 @@ fn mux(place: &Place, url: &str, key: &SigningKey) -> anyhow::Result<Sim> {
     settings::MUX_TOKEN_ID.clone_into(&mut options.token_id);
     settings::MUX_TOKEN_SECRET.clone_into(&mut options.token_secret);
     options.signing_keys.push(key.clone());
+    options.rate_limit = Some(RateLimit::default());
     options.ffmpeg = muxsim::media::find_ffmpeg(std::env::var_os("PATH").as_deref());
     options.endpoints.push(Endpoint {
         address: format!("{url}/api/webhooks/mux"),

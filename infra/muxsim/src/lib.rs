@@ -13,6 +13,7 @@ mod ids;
 mod ingest;
 mod jobs;
 mod keys;
+mod limits;
 pub mod media;
 mod options;
 mod signed;
@@ -23,6 +24,7 @@ mod webhooks;
 pub use self::{
     documents::{AssetStatus, UploadStatus},
     keys::SigningKey,
+    limits::RateLimit,
     options::{Clock, Endpoint, Options},
     sim::{OpenError, Sim},
     state::StateError,

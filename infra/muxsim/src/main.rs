@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Parser;
-use muxsim::{Endpoint, Options, SigningKey, Sim, media};
+use muxsim::{Endpoint, Options, RateLimit, SigningKey, Sim, media};
 use tokio_util::sync::CancellationToken;
 
 /// A stand-in for Mux Video: direct uploads, processing, signed webhooks and signed HLS, offline.
@@ -23,6 +23,12 @@ struct Arguments {
     /// The secret that signs webhooks.
     #[arg(long, default_value = "muxsim-webhook-secret")]
     webhook_secret: String,
+    /// How many calls of the API may come at once; after that, one POST and five others a second.
+    #[arg(long, default_value_t = 10.0)]
+    burst: f64,
+    /// Let the API be called as often as one likes.
+    #[arg(long)]
+    no_rate_limit: bool,
     /// Do without ffmpeg even if it is there.
     #[arg(long)]
     no_ffmpeg: bool,
@@ -64,6 +70,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             secret: secret.clone(),
         })
         .collect();
+    options.rate_limit = (!arguments.no_rate_limit).then(|| RateLimit {
+        burst: arguments.burst,
+        ..RateLimit::default()
+    });
     if !arguments.no_ffmpeg {
         options.ffmpeg = media::find_ffmpeg(std::env::var_os("PATH").as_deref());
     }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use time::{Duration, OffsetDateTime};
 
-use crate::keys::SigningKey;
+use crate::{keys::SigningKey, limits::RateLimit};
 
 /// Where time comes from: the system, or a test's hand.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
@@ -25,6 +25,8 @@ pub struct Options {
     /// The keys that playback tokens may be signed with.
     pub signing_keys: Vec<SigningKey>,
     pub clock: Clock,
+    /// How often the API may be called; `None` is as often as one likes.
+    pub rate_limit: Option<RateLimit>,
     /// Whether uploads expose `Range` to browsers. Mux's own did not (muxinc/upchunk#156).
     pub expose_range: bool,
     /// How long the address of a rendition or a segment is good. Mux signs them apart from the
@@ -57,6 +59,7 @@ impl Options {
             endpoints: Vec::new(),
             signing_keys: Vec::new(),
             clock: Arc::new(system_time),
+            rate_limit: None,
             expose_range: false,
             segment_life: Duration::hours(2),
             retry_after: Duration::seconds(2),

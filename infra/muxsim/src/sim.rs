@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api, delivery, ingest, jobs,
+    limits::Allowance,
     options::Options,
     signed::PathSigner,
     state::{Kind, State, StateError},
@@ -37,6 +38,7 @@ struct Inner {
     options: Options,
     state: State,
     paths: PathSigner,
+    allowance: Allowance,
     http: reqwest::Client,
     workers: Semaphore,
     /// Rings when there may be something to process.
@@ -78,6 +80,7 @@ impl Sim {
         })?;
         Ok(Self(Arc::new(Inner {
             state,
+            allowance: Allowance::default(),
             paths: PathSigner::new(&secret).ok_or(OpenError::Secret)?,
             http: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
@@ -95,7 +98,7 @@ impl Sim {
     /// at `/storage`, what viewers fetch at `/stream`.
     pub fn router(&self) -> Router {
         Router::new()
-            .merge(api::router())
+            .merge(api::router(self))
             .merge(ingest::router())
             .merge(delivery::router())
             .with_state(self.clone())
@@ -168,6 +171,10 @@ impl Sim {
 
     pub(crate) fn paths(&self) -> &PathSigner {
         &self.0.paths
+    }
+
+    pub(crate) fn allowance(&self) -> &Allowance {
+        &self.0.allowance
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {

@@ -1,26 +1,23 @@
-//! Assets: get, list, delete.
+//! Assets: get, list, patch, delete.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    http::StatusCode,
-    routing::get,
-};
-use serde_json::Value;
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-use super::{Authorized, Paging, data};
+use super::{Authorized, Input, Named, Paging, data, uploads};
 use crate::{documents::Asset, error::ApiError, jobs, sim::Sim, state::Kind};
 
 pub(super) fn router() -> Router<Sim> {
-    Router::new()
-        .route("/video/v1/assets", get(list))
-        .route("/video/v1/assets/{id}", get(show).delete(delete))
+    Router::new().route("/video/v1/assets", get(list)).route(
+        "/video/v1/assets/{id}",
+        get(show).patch(patch).delete(delete),
+    )
 }
 
 async fn show(
     State(sim): State<Sim>,
     _: Authorized,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<Value>, ApiError> {
     let asset: Asset = sim
         .state()
@@ -38,14 +35,51 @@ async fn list(
     if let Some(upload) = &page.upload_id {
         assets.retain(|(_, asset)| asset.upload_id.as_ref() == Some(upload));
     }
-    let shown = page.cut(assets).iter().map(|(_, it)| it.show()).collect();
+    let next_cursor = page.next_cursor(assets.len());
+    let shown: Vec<Value> = page.cut(assets).iter().map(|(_, it)| it.show()).collect();
+    Ok(Json(json!({"data": shown, "next_cursor": next_cursor})))
+}
+
+/// What may be changed later; an empty `passthrough` takes it away.
+#[derive(Deserialize)]
+struct PatchBody {
+    passthrough: Option<String>,
+    meta: Option<Map<String, Value>>,
+}
+
+async fn patch(
+    State(sim): State<Sim>,
+    _: Authorized,
+    Named(id): Named<String>,
+    Input(body): Input<PatchBody>,
+) -> Result<Json<Value>, ApiError> {
+    let shown = sim.state().step(|step| {
+        let mut asset: Asset = step
+            .get(Kind::Asset, &id)?
+            .ok_or_else(ApiError::not_found)?;
+        match body.passthrough {
+            Some(text) if text.is_empty() => drop(asset.settings.remove("passthrough")),
+            Some(text) => {
+                uploads::check_passthrough(&text)?;
+                asset.settings.insert("passthrough".to_owned(), text.into());
+            }
+            None => {}
+        }
+        if let Some(meta) = body.meta {
+            asset.settings.insert("meta".to_owned(), meta.into());
+        }
+        step.put(Kind::Asset, &id, &asset)?;
+        jobs::tell_asset(&sim, step, "video.asset.updated", &asset)?;
+        Ok::<_, ApiError>(asset.show())
+    })?;
+    sim.ring();
     Ok(data(&shown))
 }
 
 async fn delete(
     State(sim): State<Sim>,
     _: Authorized,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<StatusCode, ApiError> {
     let deleted = sim.state().step(|step| {
         let asset: Asset = step

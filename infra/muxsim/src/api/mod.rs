@@ -7,25 +7,29 @@ mod uploads;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Query, Request, State},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, State},
     http::{HeaderMap, StatusCode, header, request::Parts},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::{Deserialize, de::DeserializeOwned};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
-use crate::{error::ApiError, ids, sim::Sim};
+use crate::{error::ApiError, ids, limits, sim::Sim};
 
-pub(crate) fn router() -> Router<Sim> {
+pub(crate) fn router(sim: &Sim) -> Router<Sim> {
     Router::new()
         .merge(uploads::router())
         .merge(assets::router())
         .merge(playback_ids::router())
         .route("/system/v1/whoami", get(whoami))
+        .layer(from_fn_with_state(sim.clone(), limits::enforce))
         .layer(from_fn(stamp))
 }
 
@@ -63,6 +67,38 @@ fn basic(headers: &HeaderMap) -> Option<&str> {
         .strip_prefix("Basic ")
 }
 
+/// The names in a path. What cannot be one is told apart from what is not there.
+pub(crate) struct Named<T>(pub(crate) T);
+
+impl FromRequestParts<Sim> for Named<String> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, sim: &Sim) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, sim).await;
+        let Path(id) = path.map_err(|_| not_a_name())?;
+        named(&id).then_some(Self(id)).ok_or_else(not_a_name)
+    }
+}
+
+impl FromRequestParts<Sim> for Named<(String, String)> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, sim: &Sim) -> Result<Self, ApiError> {
+        let path = Path::<(String, String)>::from_request_parts(parts, sim).await;
+        let Path(both) = path.map_err(|_| not_a_name())?;
+        let good = named(&both.0) && named(&both.1);
+        good.then_some(Self(both)).ok_or_else(not_a_name)
+    }
+}
+
+fn named(id: &str) -> bool {
+    ids::is_plausible(id)
+}
+
+fn not_a_name() -> ApiError {
+    ApiError::invalid("Failed to parse ID")
+}
+
 /// A JSON body; an empty one is an empty object, as for Mux.
 pub(crate) struct Input<T>(pub(crate) T);
 
@@ -89,31 +125,61 @@ impl<T: DeserializeOwned> FromRequest<Sim> for Input<T> {
 pub(crate) struct Paging {
     page: Option<usize>,
     limit: Option<usize>,
+    /// Where a list that has cursors goes on; counts for more than `page` and `limit`.
+    cursor: Option<String>,
     pub(crate) upload_id: Option<String>,
+}
+
+/// What a cursor says, in base64 of JSON, as Mux's do.
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    page_limit: usize,
+    page_count: usize,
 }
 
 impl FromRequestParts<Sim> for Paging {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, sim: &Sim) -> Result<Self, ApiError> {
-        let Query(paging) = Query::from_request_parts(parts, sim)
+        let Query(mut paging) = Query::<Self>::from_request_parts(parts, sim)
             .await
             .map_err(|error| ApiError::invalid(error.body_text()))?;
+        if let Some(cursor) = &paging.cursor {
+            let read = URL_SAFE_NO_PAD.decode(cursor).ok();
+            let read = read.and_then(|it| serde_json::from_slice::<Cursor>(&it).ok());
+            let cursor = read.ok_or_else(|| ApiError::invalid("Invalid cursor"))?;
+            paging.limit = Some(cursor.page_limit);
+            paging.page = cursor.page_count.checked_add(1);
+        }
         Ok(paging)
     }
 }
 
 impl Paging {
+    fn limit(&self) -> usize {
+        self.limit.unwrap_or(10).clamp(1, 100)
+    }
+
+    fn page(&self) -> usize {
+        self.page.unwrap_or(1).max(1)
+    }
+
     /// Newest first, as Mux lists.
     pub(crate) fn cut<T>(&self, mut all: Vec<T>) -> Vec<T> {
-        let limit = self.limit.unwrap_or(10).clamp(1, 100);
-        let skip = self
-            .page
-            .unwrap_or(1)
-            .saturating_sub(1)
-            .saturating_mul(limit);
+        let skip = (self.page() - 1).saturating_mul(self.limit());
         all.reverse();
-        all.into_iter().skip(skip).take(limit).collect()
+        all.into_iter().skip(skip).take(self.limit()).collect()
+    }
+
+    /// The cursor behind this page, if there is more than it shows.
+    pub(crate) fn next_cursor(&self, count: usize) -> Option<String> {
+        let cursor = Cursor {
+            page_limit: self.limit(),
+            page_count: self.page(),
+        };
+        let more = count > self.page().saturating_mul(self.limit());
+        let text = serde_json::to_vec(&cursor).ok().filter(|_| more)?;
+        Some(URL_SAFE_NO_PAD.encode(text))
     }
 }
 

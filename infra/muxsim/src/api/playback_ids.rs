@@ -2,7 +2,7 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::Response,
     routing::{get, post},
@@ -10,7 +10,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Authorized, Input, created, data};
+use super::{Authorized, Input, Named, created, data};
 use crate::{
     documents::{Asset, PlaybackPointer, Policy},
     error::ApiError,
@@ -37,7 +37,7 @@ struct CreateBody {
 async fn create(
     State(sim): State<Sim>,
     _: Authorized,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Input(body): Input<CreateBody>,
 ) -> Result<Response, ApiError> {
     let policy: Policy = serde_json::from_value(body.policy.into()).map_err(|_| {
@@ -66,7 +66,7 @@ async fn create(
 async fn show(
     State(sim): State<Sim>,
     _: Authorized,
-    Path((id, playback)): Path<(String, String)>,
+    Named((id, playback)): Named<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
     let pointer: Option<PlaybackPointer> = sim.state().get(Kind::Playback, &playback)?;
     let pointer = pointer
@@ -78,7 +78,7 @@ async fn show(
 async fn delete(
     State(sim): State<Sim>,
     _: Authorized,
-    Path((id, playback)): Path<(String, String)>,
+    Named((id, playback)): Named<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     sim.state().step(|step| {
         let mut asset: Asset = step
@@ -101,7 +101,7 @@ async fn delete(
 async fn look_up(
     State(sim): State<Sim>,
     _: Authorized,
-    Path(playback): Path<String>,
+    Named(playback): Named<String>,
 ) -> Result<Json<Value>, ApiError> {
     let pointer: Option<PlaybackPointer> = sim.state().get(Kind::Playback, &playback)?;
     let pointer = pointer.ok_or_else(ApiError::not_found)?;

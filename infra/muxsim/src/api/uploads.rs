@@ -2,14 +2,14 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::State,
     response::Response,
     routing::{get, post, put},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Authorized, Input, Paging, created, data};
+use super::{Authorized, Input, Named, Paging, created, data};
 use crate::{
     documents::{Policy, Upload, UploadStatus},
     error::ApiError,
@@ -76,14 +76,20 @@ async fn create(
     Ok(created(&upload.show(now)))
 }
 
-/// The settings as Mux shows them: whatever it was called and however it was written, there is a list
-/// of playback policies.
-fn checked(mut settings: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
-    let passthrough = settings.get("passthrough").and_then(Value::as_str);
-    if passthrough.is_some_and(|it| it.chars().count() > PASSTHROUGH_MAX) {
+pub(super) fn check_passthrough(text: &str) -> Result<(), ApiError> {
+    if text.chars().count() > PASSTHROUGH_MAX {
         return Err(ApiError::invalid(
             "passthrough must be at most 255 characters",
         ));
+    }
+    Ok(())
+}
+
+/// The settings as Mux shows them: whatever it was called and however it was written, there is a list
+/// of playback policies.
+fn checked(mut settings: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+    if let Some(text) = settings.get("passthrough").and_then(Value::as_str) {
+        check_passthrough(text)?;
     }
     let deprecated = settings.remove("playback_policy");
     let policy = settings.remove("playback_policies").or(deprecated);
@@ -107,7 +113,7 @@ fn checked(mut settings: Map<String, Value>) -> Result<Map<String, Value>, ApiEr
 async fn show(
     State(sim): State<Sim>,
     _: Authorized,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<Value>, ApiError> {
     let upload: Upload = sim
         .state()
@@ -135,7 +141,7 @@ async fn list(
 async fn cancel(
     State(sim): State<Sim>,
     _: Authorized,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<Value>, ApiError> {
     let now = sim.now();
     let shown = sim.state().step(|step| {

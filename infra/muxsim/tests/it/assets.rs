@@ -13,11 +13,78 @@ async fn an_asset_is_found_by_its_upload() {
     let other = mux.ready("signed").await;
     let asset = mux.ready("signed").await;
     let path = format!("/video/v1/assets?upload_id={}", text(&asset["upload_id"]));
-    assert_eq!(mux.get(&path).await.is(200), json!({ "data": [asset] }));
+    assert_eq!(
+        mux.get(&path).await.is(200),
+        json!({"data": [asset], "next_cursor": null})
+    );
     let all = mux.get("/video/v1/assets").await.is(200);
-    assert_eq!(all, json!({ "data": [asset, other] }));
+    assert_eq!(all, json!({"data": [asset, other], "next_cursor": null}));
     let none = mux.get("/video/v1/assets?upload_id=some").await.is(200);
-    assert_eq!(none, json!({ "data": [] }));
+    assert_eq!(none, json!({"data": [], "next_cursor": null}));
+}
+
+#[tokio::test]
+async fn a_list_of_assets_goes_on_behind_its_cursor() {
+    let mux = Mux::new().await;
+    let mut made = Vec::new();
+    for _ in 0..3 {
+        made.insert(0, mux.ready("signed").await["id"].clone());
+    }
+    let first = mux.get("/video/v1/assets?limit=2").await.is(200);
+    let cursor = text(&first["next_cursor"]);
+    let rest = mux
+        .get(&format!("/video/v1/assets?cursor={cursor}"))
+        .await
+        .is(200);
+    assert_eq!(rest["next_cursor"], json!(null));
+    let pages = [&first, &rest].map(|it| it["data"].as_array().unwrap().clone());
+    let found: Vec<_> = pages.iter().flatten().map(|it| it["id"].clone()).collect();
+    assert_eq!(found, made);
+    let bad = mux.get("/video/v1/assets?cursor=made-up").await;
+    bad.refuses(400, "invalid_parameters");
+}
+
+#[tokio::test]
+async fn passthrough_and_meta_can_be_changed_and_everybody_is_told() {
+    let inbox = Inbox::new().await;
+    let mux = Mux::telling(&[&inbox]).await;
+    let asset = mux.ready("signed").await;
+    let path = format!("/video/v1/assets/{}", text(&asset["id"]));
+    let change = async |body: &serde_json::Value| {
+        let request = mux.api(reqwest::Method::PATCH, &path).json(body);
+        crate::support::Answer::to(request).await
+    };
+    let changed = change(&json!({"passthrough": "mine", "meta": {"title": "New"}}))
+        .await
+        .is(200);
+    assert_eq!(changed["data"]["passthrough"], "mine");
+    assert_eq!(changed["data"]["meta"]["title"], "New");
+    let cleared = change(&json!({"passthrough": ""})).await.is(200);
+    assert_eq!(cleared["data"].get("passthrough"), None);
+    assert_eq!(cleared["data"]["meta"]["title"], "New");
+    let long = "x".repeat(256);
+    change(&json!({"passthrough": long}))
+        .await
+        .refuses(400, "invalid_parameters");
+    assert_eq!(mux.get(&path).await.is(200), cleared);
+    assert!(mux.sim.deliver().await.unwrap() >= 2);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_name_is_a_bad_request() {
+    let mux = Mux::new().await;
+    for path in [
+        "assets/not-a-name",
+        "uploads/a.b",
+        "playback-ids/a_b",
+        "assets/x/playback-ids/-",
+    ] {
+        let refused = mux.get(&format!("/video/v1/{path}")).await;
+        assert_eq!(
+            refused.refuses(400, "invalid_parameters"),
+            "Failed to parse ID"
+        );
+    }
 }
 
 #[tokio::test]
@@ -115,7 +182,7 @@ async fn a_deleted_asset_leaves_nothing() {
     mux.get(&look_up).await.refuses(404, "not_found");
     assert_eq!(
         mux.get("/video/v1/assets").await.is(200),
-        json!({"data": []})
+        json!({"data": [], "next_cursor": null})
     );
     mux.sim.deliver().await.unwrap();
     let told = inbox.only();

@@ -5,6 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod account;
 mod api;
 mod assets;
 mod delivery;

@@ -70,7 +70,7 @@ async fn a_file_that_arrives_after_the_cancellation_is_no_asset() {
     assert_eq!(mux.again(&upload).await["status"], "cancelled");
     assert_eq!(
         mux.get("/video/v1/assets").await.is(200),
-        json!({"data": []})
+        json!({"data": [], "next_cursor": null})
     );
     mux.put(&upload, VIDEO).await.is_xml(410, "UploadCancelled");
     mux.ask(&upload, VIDEO.len())
