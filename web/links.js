@@ -58,7 +58,7 @@ class Panel {
     const openInTab = element("a", { className: "button", target: "_blank", rel: "noopener noreferrer" }, "Open in a new tab");
     if (["http:", "https:"].includes(address.protocol)) openInTab.href = address.href;
     this.#fresh.replaceChildren(
-      element("label", { htmlFor: field.id }, `Link for ${label}. Copy it now: it is shown only once.`),
+      element("label", { htmlFor: field.id }, `Link “${label}”. Copy it now: it is shown only once.`),
       field,
       element("div", { className: "actions" }, copy, openInTab, button("Hide", () => this.#hideFresh())));
     this.#fresh.hidden = false;
