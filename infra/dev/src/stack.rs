@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -59,6 +60,8 @@ pub struct Stack {
     pub mux: Sim,
     stop: CancellationToken,
     tasks: JoinSet<()>,
+    /// Held while the stack runs; whatever ends the process lets it go.
+    _folder: File,
 }
 
 /// The keys of a folder: the same ones after a restart.
@@ -73,6 +76,7 @@ impl Stack {
     pub async fn start(place: &Place) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&place.folder)
             .with_context(|| format!("cannot keep state in {}", place.folder.display()))?;
+        let folder = lock(&place.folder)?;
         let listener = listen(place.port, "--port").await?;
         let dynamodb = listen(place.dynamodb_port, "--dynamodb-port").await?;
         let sqs = listen(place.sqs_port, "--sqs-port").await?;
@@ -102,6 +106,7 @@ impl Stack {
             mux,
             stop,
             tasks,
+            _folder: folder,
         })
     }
 
@@ -113,6 +118,19 @@ impl Stack {
             self.tasks.shutdown().await;
         }
     }
+}
+
+/// Two stacks on one folder would each undo what the other one does.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let file = File::create(folder.join("lock"))?;
+    let taken = || {
+        format!(
+            "{} is in use by another stack: choose another with --folder",
+            folder.display()
+        )
+    };
+    file.try_lock().with_context(taken)?;
+    Ok(file)
 }
 
 async fn listen(port: u16, flag: &str) -> anyhow::Result<TcpListener> {

@@ -177,21 +177,36 @@ fn free_box(size: usize) -> Vec<u8> {
     bytes
 }
 
-#[test]
-fn a_taken_port_is_one_clear_line() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    let folder = tempfile::tempdir().unwrap();
+/// What the program says when it does not start.
+fn refusal(port: u16, folder: &Path) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_dev"))
-        .args(["--port", &port, "--folder"])
-        .arg(folder.path())
+        .args(["--port", &port.to_string(), "--folder"])
+        .arg(folder)
         .output()
         .unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(said.lines().count(), 1, "{said}");
+    said
+}
+
+#[test]
+fn a_taken_port_is_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let said = refusal(port, folder.path());
+    assert!(said.contains(&format!("port {port} is taken")), "{said}");
+    assert!(said.contains("--port"), "{said}");
+}
+
+#[test]
+fn a_folder_that_another_stack_uses_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let _stack = Running::start(folder.path(), 0);
+    let said = refusal(0, folder.path());
     assert!(
-        said.contains(&format!("port {port} is taken")) && said.contains("--port"),
+        said.contains("in use by another stack") && said.contains("--folder"),
         "{said}"
     );
 }
