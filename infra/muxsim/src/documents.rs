@@ -24,7 +24,7 @@ pub(crate) struct Upload {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum UploadStatus {
+pub(crate) enum UploadStatus {
     Waiting,
     AssetCreated,
     Errored,
@@ -89,7 +89,7 @@ pub(crate) struct Asset {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum AssetStatus {
+pub(crate) enum AssetStatus {
     Preparing,
     Ready,
     Errored,

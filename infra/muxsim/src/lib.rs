@@ -22,7 +22,6 @@ mod state;
 mod webhooks;
 
 pub use self::{
-    documents::{AssetStatus, UploadStatus},
     keys::SigningKey,
     limits::RateLimit,
     options::{Clock, Endpoint, Options},

@@ -9,7 +9,7 @@ use std::{
 
 use axum::Router;
 use time::OffsetDateTime;
-use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -40,7 +40,6 @@ struct Inner {
     paths: PathSigner,
     allowance: Allowance,
     http: reqwest::Client,
-    workers: Semaphore,
     /// Rings when there may be something to process.
     files: Notify,
     /// Rings when there may be something to deliver.
@@ -85,7 +84,6 @@ impl Sim {
             http: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .build()?,
-            workers: Semaphore::new(options.workers.max(1)),
             files: Notify::new(),
             events: Notify::new(),
             receiving: Mutex::default(),
@@ -179,10 +177,6 @@ impl Sim {
 
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.0.http
-    }
-
-    pub(crate) fn workers(&self) -> &Semaphore {
-        &self.0.workers
     }
 
     pub(crate) fn now(&self) -> OffsetDateTime {

@@ -35,7 +35,7 @@ pub struct Asset {
     pub size: u64,
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// When a person last changed it.
+    /// When it was last changed from here: by a person, or by an answer of Mux to one.
     #[serde(with = "time::serde::rfc3339")]
     pub edited_at: OffsetDateTime,
     /// When a person ended it, whatever Mux may tell later.

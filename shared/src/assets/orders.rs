@@ -14,6 +14,13 @@ struct Life {
     end: Verdict,
 }
 
+impl Life {
+    fn told(&self) -> Vec<MuxEvent> {
+        let events = self.events.iter().enumerate();
+        events.map(|(n, it)| event(n, *it)).collect()
+    }
+}
+
 /// An event is its type, the status in its snapshot, and which upload and asset it is about.
 fn lives() -> Vec<Life> {
     let upload = ("video.upload.created", "waiting", "1");
@@ -121,12 +128,7 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
 #[test]
 fn every_order_with_every_duplicate_ends_in_the_same_facts() {
     for life in lives() {
-        let events: Vec<MuxEvent> = life
-            .events
-            .iter()
-            .enumerate()
-            .map(|(n, it)| event(n, *it))
-            .collect();
+        let events = life.told();
         let in_order: Vec<usize> = (0..events.len()).collect();
         let expected = told(&events, &in_order);
         assert_eq!(expected.verdict(), life.end, "{}", life.name);
@@ -147,12 +149,7 @@ fn every_order_with_every_duplicate_ends_in_the_same_facts() {
 #[test]
 fn every_single_loss_is_healed_by_a_snapshot_in_any_order() {
     for life in lives() {
-        let events: Vec<MuxEvent> = life
-            .events
-            .iter()
-            .enumerate()
-            .map(|(n, it)| event(n, *it))
-            .collect();
+        let events = life.told();
         let last = event(events.len(), *life.events.last().unwrap());
         for lost in 0..events.len() {
             let mut left = events.clone();

@@ -9,11 +9,11 @@
 //! | Domain event    | `TENANT#{ten}#EVENTS`  | `{evt}`    | —                     | —        | —                    | —        | —               |
 //! | Idempotency     | `ONCE#{usr}#{sha256}`  | `UPLOAD`   | —                     | —        | —                    | —        | +24 hours       |
 //!
-//! Patterns: asset by id (get); assets of a tenant, newest first (gsi1; a deleted asset leaves the
-//! index); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
+//! Patterns: asset by id (get); assets of a tenant, newest first (gsi1; what is deleted or was
+//! refused is not in it); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
 //! (get); links of a tenant (gsi1) and of an asset (gsi2), newest first; has this webhook been seen
-//! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query `pk`; within a millisecond in no order);
-//! has this request been made (put if absent).
+//! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query
+//! `pk`; within a millisecond in no order); has this request been made (put if absent).
 
 use std::collections::HashMap;
 

@@ -30,8 +30,7 @@ pub enum Guard {
     None,
     /// The key must be free: creation, and idempotency.
     Absent,
-    /// The stored claim must have run out before this instant. A claim that has done its work
-    /// carries no `claimed_until` and never lapses.
+    /// The stored claim must have run out (`claimed_until`) before this instant.
     Lapsed(OffsetDateTime),
     /// The stored `version` must be this one: an update of what was read.
     Version(u64),
