@@ -32,6 +32,12 @@ pub enum MediaError {
         /// The end of what it wrote to its standard error.
         detail: String,
     },
+    /// Whoever wanted the work does not want it any more.
+    #[error("media work was cancelled")]
+    Cancelled,
+    /// An image was asked for of sound alone.
+    #[error("file has no pictures")]
+    NoPictures,
 }
 
 impl MediaError {
@@ -51,6 +57,8 @@ impl MediaError {
             Self::Unsupported { .. } => "The input file uses a format that is not supported.",
             Self::Io(_) => "The input file could not be read.",
             Self::Ffmpeg { .. } => "The input file could not be transcoded.",
+            Self::Cancelled => "The processing of the input file was cancelled.",
+            Self::NoPictures => "The input file has no video track.",
         }
     }
 

@@ -1,4 +1,4 @@
-//! What this crate cannot do itself, done by ffmpeg: other formats, and smaller pictures.
+//! What this crate cannot do itself, done by ffmpeg: how it is found, called and followed.
 //!
 //! Its output is an ordinary MP4 file, which is packaged like an uploaded one.
 
@@ -6,33 +6,30 @@ use std::{
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-use serde::Deserialize;
-
 use super::{
-    Options,
-    error::{MediaError, absurd},
+    error::MediaError,
+    ladder::Rung,
     process,
-    sniff::Container,
+    sniff::{Container, sniff},
+    source::Source,
+    watch::{Stage, Watch},
 };
-
-/// A probe reads headers only.
-const PROBE_LIMIT: Duration = Duration::from_mins(1);
 
 /// A transcoder that is not done by then never will be.
 const TRANSCODE_LIMIT: Duration = Duration::from_hours(6);
 
+/// Reading a file once from end to end takes no longer.
+const MEASURE_LIMIT: Duration = Duration::from_mins(10);
+
 /// Longest media that is transcoded, in seconds: 12 hours, as Mux allows.
-const MAX_SECONDS: f64 = 12.0 * 3600.0;
+pub(super) const MAX_SECONDS: f64 = 12.0 * 3600.0;
 
 /// Largest picture that is decoded, in pixels: 8K, 7680 by 4320.
-const MAX_PIXELS: u64 = 7680 * 4320;
-
-/// Heights of the ladder in pixels, each with its ceiling in bits per second; after the table in
-/// Apple's HLS Authoring Specification §1.
-const LADDER: [(u32, u64); 3] = [(360, 800_000), (720, 3_000_000), (1080, 6_000_000)];
+pub(super) const MAX_PIXELS: u64 = 7680 * 4320;
 
 /// Finds ffmpeg, with ffprobe beside it, in the folders of a `PATH`.
 pub fn find_ffmpeg(path_variable: Option<&OsStr>) -> Option<PathBuf> {
@@ -43,7 +40,7 @@ pub fn find_ffmpeg(path_variable: Option<&OsStr>) -> Option<PathBuf> {
         .find(|ffmpeg| is_program(ffmpeg) && is_program(&ffprobe(ffmpeg)))
 }
 
-fn ffprobe(ffmpeg: &Path) -> PathBuf {
+pub(super) fn ffprobe(ffmpeg: &Path) -> PathBuf {
     ffmpeg.with_file_name(format!("ffprobe{}", std::env::consts::EXE_SUFFIX))
 }
 
@@ -59,172 +56,64 @@ fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 
-/// One picture size to make.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rung {
-    /// In pixels.
-    pub(super) height: u32,
-    /// Ceiling of the video's bit rate, in bits per second.
-    bits: u64,
+/// An uploaded file as ffmpeg may open it: only this file, and only as the container its first bytes
+/// say it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Upload<'a> {
+    pub(super) path: &'a Path,
+    pub(super) container: Container,
 }
 
-/// The rungs that go below a copy of a source that is `height` pixels high.
-pub(super) fn rungs_below(height: u32, max_height: u32) -> Vec<Rung> {
-    let rungs = LADDER.map(|(height, bits)| Rung { height, bits });
-    rungs
-        .into_iter()
-        .filter(|rung| rung.height < height && rung.height <= max_height)
-        .collect()
-}
-
-/// The rungs that stand for a source of which no copy can be kept, the tallest last.
-pub(super) fn rungs_for(height: u32, max_height: u32) -> Vec<Rung> {
-    // Encoders take even sizes only.
-    let top = height.min(max_height).max(2) & !1;
-    // A rung just below the top would be the same picture twice.
-    let mut rungs = rungs_below(top - top / 10, max_height);
-    let bits = LADDER
-        .iter()
-        .find(|(height, _)| *height >= top)
-        .map_or(12_000_000, |rung| rung.1);
-    rungs.push(Rung { height: top, bits });
-    rungs
-}
-
-/// What a file holds, as far as transcoding it depends on that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Probe {
-    /// Height of the picture as displayed, in pixels.
-    Video {
-        height: u32,
-    },
-    Audio,
-}
-
-#[derive(Deserialize)]
-struct Report {
-    #[serde(default)]
-    streams: Vec<Stream>,
-    #[serde(default)]
-    format: Format,
-}
-
-#[derive(Deserialize)]
-struct Stream {
-    codec_type: Option<String>,
-    #[serde(default)]
-    width: u32,
-    #[serde(default)]
-    height: u32,
-    #[serde(default)]
-    disposition: Disposition,
-    #[serde(default)]
-    side_data_list: Vec<SideData>,
-}
-
-#[derive(Deserialize, Default)]
-struct Disposition {
-    #[serde(default)]
-    attached_pic: u8,
-}
-
-#[derive(Deserialize)]
-struct SideData {
-    rotation: Option<f64>,
-}
-
-#[derive(Deserialize, Default)]
-struct Format {
-    /// In seconds; live recordings have none.
-    duration: Option<String>,
-}
-
-/// Asks ffprobe what is in a file.
-pub(super) fn probe(
-    ffmpeg: &Path,
-    source: &Path,
-    container: Container,
-) -> Result<Probe, MediaError> {
-    let mut command = Command::new(ffprobe(ffmpeg));
-    command.args([
-        "-hide_banner",
-        "-loglevel",
-        "error",
-        "-of",
-        "json",
-        "-show_entries",
-    ]);
-    command.arg(
-        "stream=codec_type,width,height:stream_disposition=attached_pic:stream_side_data=rotation:format=duration",
-    );
-    command.args(input(source, container)?);
-    let outcome = process::run(&mut command, "ffprobe", PROBE_LIMIT)?;
-    let report = Some(outcome.stdout).filter(|_| outcome.succeeded);
-    let report = report.and_then(|json| serde_json::from_slice(&json).ok());
-    judge(&report.ok_or(MediaError::NotMedia)?)
-}
-
-fn judge(report: &Report) -> Result<Probe, MediaError> {
-    let duration = report
-        .format
-        .duration
-        .as_ref()
-        .and_then(|it| it.parse::<f64>().ok());
-    if duration.is_some_and(|seconds| seconds > MAX_SECONDS) {
-        return Err(absurd("media is longer than 12 hours"));
+impl<'a> Upload<'a> {
+    /// Looks at the first bytes of a file, and hands it back open.
+    pub(super) fn open(path: &'a Path) -> Result<(Self, Source), MediaError> {
+        let mut file = Source::open(path)?;
+        let container = sniff(&file.head()?).ok_or(MediaError::NotMedia)?;
+        Ok((Self { path, container }, file))
     }
-    let of_type = |kind: &str| {
-        let is_kind = move |stream: &&Stream| stream.codec_type.as_deref() == Some(kind);
-        report
-            .streams
-            .iter()
-            .filter(|it| it.disposition.attached_pic == 0)
-            .find(is_kind)
-    };
-    let Some(video) = of_type("video") else {
-        return of_type("audio")
-            .map(|_| Probe::Audio)
-            .ok_or(absurd("there are no tracks"));
-    };
-    if video.width == 0 || video.height == 0 {
-        return Err(absurd("picture has no size"));
+
+    pub(super) fn input(self) -> Result<[OsString; 8], MediaError> {
+        Ok([
+            "-max_pixels".into(),
+            MAX_PIXELS.to_string().into(),
+            "-protocol_whitelist".into(),
+            "file".into(),
+            "-format_whitelist".into(),
+            self.container.demuxer().into(),
+            "-i".into(),
+            local(self.path)?,
+        ])
     }
-    if u64::from(video.width) * u64::from(video.height) > MAX_PIXELS {
-        return Err(absurd("picture is larger than 8K"));
-    }
-    let turned = |side: &SideData| side.rotation.is_some_and(|it| (it.abs() % 180.0) > 45.0);
-    if video.side_data_list.iter().any(turned) {
-        return Ok(Probe::Video {
-            height: video.width,
-        });
-    }
-    Ok(Probe::Video {
-        height: video.height,
-    })
 }
 
-/// Makes an H.264 and AAC file of one rung, or of the sound alone, with a sync sample wherever a
-/// segment is to begin.
-pub(super) fn transcode(
-    ffmpeg: &Path,
-    source: &Path,
-    container: Container,
-    rung: Option<Rung>,
-    options: &Options,
-    target: &Path,
-) -> Result<(), MediaError> {
+/// A name that can be neither an option nor another protocol.
+pub(super) fn local(path: &Path) -> Result<OsString, MediaError> {
+    let mut name = OsString::from("file:");
+    name.push(std::path::absolute(path)?);
+    Ok(name)
+}
+
+/// A call of ffmpeg, as far as all of them are alike.
+pub(super) fn begin(ffmpeg: &Path) -> Command {
     let mut command = Command::new(ffmpeg);
     command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y"]);
-    command.args(input(source, container)?);
-    command.args(["-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn"]);
-    command.args(["-t", &MAX_SECONDS.to_string(), "-map", "0:a:0?"]);
-    command.args(["-c:a", "aac", "-b:a", "128k", "-ac", "2", "-ar", "48000"]);
-    match rung {
-        Some(rung) => video_options(&mut command, rung, options),
-        None => command.arg("-vn"),
-    };
-    command.args(["-f", "mp4"]).arg(local(target)?);
-    let outcome = process::run(&mut command, "ffmpeg", TRANSCODE_LIMIT)?;
+    command.args(["-progress", "pipe:1", "-nostats"]);
+    command
+}
+
+/// Runs a call for at most `limit`; `seconds` is how much it will write, if that is known.
+pub(super) fn run(
+    command: &mut Command,
+    limit: Duration,
+    stage: Stage<'_>,
+    seconds: Option<f64>,
+) -> Result<(), MediaError> {
+    let total = seconds.map_or(0, micros);
+    let outcome = process::run(command, "ffmpeg", limit, stage.watch, &|line| {
+        if let Some(written) = written(line).filter(|_| total > 0) {
+            stage.reach(written, total);
+        }
+    })?;
     if !outcome.succeeded {
         return Err(MediaError::Ffmpeg {
             program: "ffmpeg",
@@ -234,53 +123,105 @@ pub(super) fn transcode(
     Ok(())
 }
 
-fn video_options<'a>(command: &'a mut Command, rung: Rung, options: &Options) -> &'a mut Command {
+/// How much was written so far in microseconds, if that is what a line of `-progress` says.
+fn written(line: &str) -> Option<u64> {
+    line.strip_prefix("out_time_us=")?.parse().ok()
+}
+
+fn micros(seconds: f64) -> u64 {
+    let micros = Duration::try_from_secs_f64(seconds).map(|it| it.as_micros());
+    u64::try_from(micros.unwrap_or(0)).unwrap_or(u64::MAX)
+}
+
+/// How long a file lasts that does not say so, in seconds, as browsers record them: by reading it.
+pub(super) fn measure(ffmpeg: &Path, upload: Upload<'_>, watch: &Watch) -> Result<f64, MediaError> {
+    let mut command = begin(ffmpeg);
+    command.args(upload.input()?);
+    command.args(["-map", "0:V:0?", "-map", "0:a:0?", "-c", "copy"]);
+    command.args(["-f", "null", "-"]);
+    let longest = AtomicU64::new(0);
+    let outcome = process::run(&mut command, "ffmpeg", MEASURE_LIMIT, watch, &|line| {
+        longest.fetch_max(written(line).unwrap_or(0), Ordering::Relaxed);
+    })?;
+    if !outcome.succeeded {
+        return Err(MediaError::NotMedia);
+    }
+    Ok(Duration::from_micros(longest.into_inner()).as_secs_f64())
+}
+
+/// What becomes of the first stream of pictures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Pictures {
+    Omitted,
+    Copied,
+    Encoded {
+        rung: Rung,
+        /// Width and height in pixels.
+        size: (u32, u32),
+        /// Distance of the sync samples, in seconds.
+        step: f64,
+    },
+}
+
+/// What becomes of the first stream of sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sound {
+    Copied,
+    Encoded,
+}
+
+/// An H.264 and AAC file to make.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Recipe {
+    pub(super) pictures: Pictures,
+    pub(super) sound: Sound,
+    /// The muxer's name, with its options.
+    pub(super) muxer: &'static [&'static str],
+}
+
+/// Makes a file by its recipe, of an upload that lasts so many seconds.
+pub(super) fn transcode(
+    ffmpeg: &Path,
+    upload: Upload<'_>,
+    recipe: Recipe,
+    target: &Path,
+    stage: Stage<'_>,
+    seconds: Option<f64>,
+) -> Result<(), MediaError> {
+    let mut command = begin(ffmpeg);
+    command.args(upload.input()?);
+    command.args(["-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn"]);
+    command.args(["-t", &MAX_SECONDS.to_string()]);
     // `V` leaves cover pictures out.
-    command.args([
-        "-map", "0:V:0", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23",
-    ]);
-    command.args([
-        "-profile:v",
-        "high",
-        "-pix_fmt",
-        "yuv420p",
-        "-sc_threshold",
-        "0",
-    ]);
-    command.args([
-        "-maxrate",
-        &rung.bits.to_string(),
-        "-bufsize",
-        &(rung.bits * 2).to_string(),
-    ]);
+    match recipe.pictures {
+        Pictures::Omitted => command.arg("-vn"),
+        Pictures::Copied => command.args(["-map", "0:V:0", "-c:v", "copy"]),
+        Pictures::Encoded { rung, size, step } => {
+            encoder(command.args(["-map", "0:V:0"]), rung, size, step)
+        }
+    };
+    command.args(["-map", "0:a:0?"]);
+    match recipe.sound {
+        Sound::Copied => command.args(["-c:a", "copy"]),
+        Sound::Encoded => command.args(["-c:a", "aac", "-b:a", "128k", "-ac", "2", "-ar", "48000"]),
+    };
+    command.args(recipe.muxer).arg(local(target)?);
+    run(&mut command, TRANSCODE_LIMIT, stage, seconds)
+}
+
+fn encoder(
+    command: &mut Command,
+    rung: Rung,
+    (width, height): (u32, u32),
+    step: f64,
+) -> &mut Command {
+    command.args(["-c:v", "libx264", "-preset", "veryfast", "-crf", "23"]);
+    command.args(["-profile:v", "high", "-pix_fmt", "yuv420p"]);
+    command.args(["-maxrate", &rung.bits.to_string()]);
+    command.args(["-bufsize", &(rung.bits * 2).to_string()]);
     // By time rather than by frames, so that sources with an uneven frame rate keep the distance.
-    let seconds = options.segment().as_secs_f64();
-    command.args([
-        "-g",
-        "100000",
-        "-force_key_frames",
-        &format!("expr:gte(t,n_forced*{seconds})"),
-    ]);
-    command.args(["-vf", &format!("scale=-2:{},setsar=1", rung.height)])
-}
-
-/// Only this file, and only as the container its first bytes say it is.
-fn input(source: &Path, container: Container) -> Result<[OsString; 8], MediaError> {
-    Ok([
-        "-max_pixels".into(),
-        MAX_PIXELS.to_string().into(),
-        "-protocol_whitelist".into(),
-        "file".into(),
-        "-format_whitelist".into(),
-        container.demuxer().into(),
-        "-i".into(),
-        local(source)?,
-    ])
-}
-
-/// A name that can be neither an option nor another protocol.
-fn local(path: &Path) -> Result<OsString, MediaError> {
-    let mut name = OsString::from("file:");
-    name.push(std::path::absolute(path)?);
-    Ok(name)
+    let times = format!("expr:gte(t,n_forced*{step})");
+    command.args(["-sc_threshold", "0", "-g", "100000"]);
+    command.args(["-force_key_frames", &times]);
+    command.args(["-vf", &format!("scale={width}:{height},setsar=1")])
 }

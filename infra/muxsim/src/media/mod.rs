@@ -5,23 +5,31 @@
 //! Nothing here reads a whole file, and nothing an upload states is believed unchecked.
 
 mod cutter;
+mod draft;
 mod entry;
 mod error;
 mod ffmpeg;
 mod fragment;
+pub mod images;
+mod input;
+mod job;
+mod ladder;
 mod movie;
+mod probe;
 mod process;
 mod remux;
 mod sniff;
 mod source;
 mod staging;
+pub mod statics;
 mod table;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod watch;
 
 use std::{
-    fs,
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -29,18 +37,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use error::MediaError;
+use ffmpeg::Upload;
 pub use ffmpeg::find_ffmpeg;
-use ffmpeg::{Probe, Rung};
-use remux::{Remuxed, remux};
-use sniff::{Container, sniff};
-use source::Source;
+pub use input::{InputFile, InputTrack};
+use job::Job;
 use staging::Staging;
-
-/// Name of the rendition that holds the uploaded streams themselves.
-const SOURCE: &str = "source";
-
-/// Name of the rendition of a transcoded file without pictures.
-const AUDIO: &str = "audio";
+pub use watch::Watch;
 
 /// Bounds of the segment target in seconds: below, there are too many files; above, too few.
 const SEGMENT_RANGE: (f64, f64) = (0.5, 60.0);
@@ -50,11 +52,15 @@ const SEGMENT_RANGE: (f64, f64) = (0.5, 60.0);
 pub struct Options {
     /// The transcoder, as [`find_ffmpeg`] gives it; `None` does without.
     pub ffmpeg: Option<PathBuf>,
-    /// The tallest picture that is made, in pixels. A copied source may be taller.
+    /// The tallest picture that is made, in lines: 1080, 1440 and 2160 are the tiers of Mux. Lines
+    /// are the shorter side, so an upright film counts like one that lies. Without a transcoder the
+    /// copy of a taller source is all there is.
     pub max_height: u32,
     /// Length of a segment to aim for, in seconds. Segments begin at sync samples, so those of a
     /// copied source may be longer.
     pub segment_seconds: f64,
+    /// Sees how far the packaging is, and can end it.
+    pub watch: Watch,
 }
 
 impl Default for Options {
@@ -63,6 +69,7 @@ impl Default for Options {
             ffmpeg: None,
             max_height: 1080,
             segment_seconds: 4.0,
+            watch: Watch::default(),
         }
     }
 }
@@ -88,6 +95,14 @@ pub struct Packaged {
     pub tracks: Vec<Track>,
     /// From the smallest picture to the tallest.
     pub renditions: Vec<Rendition>,
+    /// The uploaded file itself.
+    #[serde(default)]
+    pub input: InputFile,
+    /// Why the upload had to be transcoded, as `non_standard_input_reasons` of a Mux asset: the
+    /// names of its codecs where they are not H.264 and AAC, and its pixel format if that is not
+    /// 4:2:0 of 8 bits. Empty for standard input.
+    #[serde(default)]
+    pub non_standard: BTreeMap<String, String>,
 }
 
 /// One stream of pictures or of sound.
@@ -144,96 +159,12 @@ pub struct Rendition {
 /// Packages the file `source` into the folder `out`, which appears complete or not at all and
 /// replaces what was there. Takes as long as it takes: call it where blocking is allowed.
 pub fn package(source: &Path, out: &Path, options: &Options) -> Result<Packaged, MediaError> {
-    let mut file = Source::open(source)?;
-    let container = sniff(&file.head()?).ok_or(MediaError::NotMedia)?;
+    options.watch.check()?;
+    let (upload, mut file) = Upload::open(source)?;
     let staging = Staging::beside(out)?;
-    let job = Job {
-        source,
-        container,
-        folder: staging.path(),
-        options,
-    };
-    let packaged = job.run(&mut file)?;
+    let packaged = Job::new(upload, staging.path(), options).run(&mut file)?;
+    options.watch.check()?;
     staging.commit()?;
+    options.watch.complete();
     Ok(packaged)
-}
-
-/// One call of [`package`].
-struct Job<'a> {
-    source: &'a Path,
-    container: Container,
-    folder: &'a Path,
-    options: &'a Options,
-}
-
-impl Job<'_> {
-    fn run(&self, file: &mut Source) -> Result<Packaged, MediaError> {
-        let copied = match self.container {
-            Container::Mp4 => remux(file, self.folder, SOURCE, self.options.segment_nanos()),
-            Container::Other(name) => Err(MediaError::unsupported(format!("{name} container"))),
-        };
-        match (copied, &self.options.ffmpeg) {
-            (Ok(copied), None) => Ok(assemble(vec![copied])),
-            (Ok(copied), Some(ffmpeg)) => self.extend(copied, ffmpeg),
-            (Err(MediaError::Unsupported { .. }), Some(ffmpeg)) => self.transcode(ffmpeg),
-            (Err(error), _) => Err(error),
-        }
-    }
-
-    /// Adds smaller pictures below a copy.
-    fn extend(&self, copied: Remuxed, ffmpeg: &Path) -> Result<Packaged, MediaError> {
-        let height = copied.rendition.height.unwrap_or(0);
-        let rungs = ffmpeg::rungs_below(height, self.options.max_height);
-        let mut made = rungs
-            .into_iter()
-            .map(|rung| self.make(ffmpeg, Some(rung)))
-            .collect::<Result<Vec<_>, _>>()?;
-        made.push(copied);
-        Ok(assemble(made))
-    }
-
-    fn transcode(&self, ffmpeg: &Path) -> Result<Packaged, MediaError> {
-        staging::remove(&self.folder.join(SOURCE))?;
-        let rungs = match ffmpeg::probe(ffmpeg, self.source, self.container)? {
-            Probe::Audio => vec![None],
-            Probe::Video { height } => ffmpeg::rungs_for(height, self.options.max_height)
-                .into_iter()
-                .map(Some)
-                .collect(),
-        };
-        let made = rungs.into_iter().map(|rung| self.make(ffmpeg, rung));
-        Ok(assemble(made.collect::<Result<_, _>>()?))
-    }
-
-    /// Transcodes one rung to a file, packages that, and removes it.
-    fn make(&self, ffmpeg: &Path, rung: Option<Rung>) -> Result<Remuxed, MediaError> {
-        let name = rung.map_or(AUDIO.into(), |rung| format!("{}p", rung.height));
-        let file = self.folder.join(format!("{name}.mp4"));
-        ffmpeg::transcode(
-            ffmpeg,
-            self.source,
-            self.container,
-            rung,
-            self.options,
-            &file,
-        )?;
-        let made = remux(
-            &mut Source::open(&file)?,
-            self.folder,
-            &name,
-            self.options.segment_nanos(),
-        )?;
-        fs::remove_file(&file)?;
-        Ok(made)
-    }
-}
-
-/// The last of the renditions is the best: it speaks for the file.
-fn assemble(made: Vec<Remuxed>) -> Packaged {
-    let best = made.last();
-    Packaged {
-        duration_seconds: best.map_or(0.0, |it| it.duration_seconds),
-        tracks: best.map(|it| it.tracks.clone()).unwrap_or_default(),
-        renditions: made.into_iter().map(|it| it.rendition).collect(),
-    }
 }

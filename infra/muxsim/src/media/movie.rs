@@ -74,6 +74,11 @@ impl Movie {
         Ok(movie)
     }
 
+    /// Size in pixels as displayed; nothing without pictures.
+    pub(super) fn display_size(&self) -> Option<(u32, u32)> {
+        self.video.as_ref().and_then(SourceTrack::display_size)
+    }
+
     fn check(&self, file_len: u64) -> Result<(), MediaError> {
         let tracks = || self.video.iter().chain(&self.audio);
         if tracks().next().is_none() {

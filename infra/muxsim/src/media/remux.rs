@@ -16,6 +16,7 @@ use super::{
     movie::{Movie, SourceTrack},
     source::Source,
     timeline::{Span, nanos},
+    watch::Stage,
 };
 
 /// Copied to a segment at once, in bytes.
@@ -29,15 +30,21 @@ pub(super) struct Remuxed {
     pub(super) rendition: Rendition,
 }
 
-/// Packages `source` into the folder `name` below `parent`, in segments of about `target` nanoseconds.
+/// Packages `source`, which holds `movie`, into the folder `name` below `parent`, in segments of
+/// about `target` nanoseconds.
 pub(super) fn remux(
     source: &mut Source,
+    movie: &Movie,
     parent: &Path,
     name: &str,
     target: i64,
+    stage: Stage<'_>,
 ) -> Result<Remuxed, MediaError> {
-    let movie = Movie::read(source)?;
-    let mut cutter = Cutter::new(&movie, target)?;
+    let mut cutter = Cutter::new(movie, target)?;
+    let Summary {
+        duration_seconds,
+        tracks,
+    } = Summary::of(&cutter);
     let folder = parent.join(name);
     fs::create_dir(&folder)?;
     fs::write(
@@ -46,38 +53,74 @@ pub(super) fn remux(
     )?;
     let mut rates = Rates::default();
     let mut number = 0_u32;
+    let end = u64::try_from(cutter.end()).unwrap_or(0);
+    let mut written = 0;
     while let Some(segment) = cutter.next()? {
+        stage.watch.check()?;
         let file = File::create(folder.join(format!("{number}.m4s")))?;
         let mut file = BufWriter::with_capacity(BUFFER, file);
         number += 1;
         let bytes = fragment::segment(source, &segment, number, &mut file)?;
         file.flush()?;
         rates.add(bytes, segment.duration);
+        written += u64::try_from(segment.duration).unwrap_or(0);
+        stage.reach(written, end);
     }
-    let size = cutter.tracks().find_map(|(track, _)| track.display_size());
-    let codecs: Vec<_> = cutter
-        .tracks()
-        .map(|(track, _)| track.entry.name.as_str())
-        .collect();
-    Ok(Remuxed {
-        duration_seconds: seconds(cutter.end()),
-        tracks: cutter
-            .tracks()
-            .map(|(track, span)| describe(track, span))
+    let size = movie.display_size();
+    let codecs: Vec<_> = tracks.iter().map(|track| track.codec.as_str()).collect();
+    let rendition = Rendition {
+        name: name.into(),
+        width: size.map(|(width, _)| width),
+        height: size.map(|(_, height)| height),
+        bandwidth: rates.peak(target),
+        codecs: codecs.join(","),
+        segment_seconds: rates
+            .segments
+            .iter()
+            .map(|(_, duration)| seconds(*duration))
             .collect(),
-        rendition: Rendition {
-            name: name.into(),
-            width: size.map(|(width, _)| width),
-            height: size.map(|(_, height)| height),
-            bandwidth: rates.peak(target),
-            codecs: codecs.join(","),
-            segment_seconds: rates
-                .segments
-                .iter()
-                .map(|(_, duration)| seconds(*duration))
-                .collect(),
-        },
+    };
+    Ok(Remuxed {
+        duration_seconds,
+        tracks,
+        rendition,
     })
+}
+
+/// What a file would give, without making it.
+#[derive(Debug)]
+pub(super) struct Summary {
+    pub(super) duration_seconds: f64,
+    pub(super) tracks: Vec<Track>,
+}
+
+impl Summary {
+    /// Reads the tables of a file that could be packaged without transcoding.
+    pub(super) fn read(source: &mut Source) -> Result<Self, MediaError> {
+        let movie = Movie::read(source)?;
+        Ok(Self::of(&Cutter::new(&movie, 0)?))
+    }
+
+    /// Size of the pictures in pixels as displayed; nothing without pictures.
+    pub(super) fn size(&self) -> Option<(u32, u32)> {
+        self.tracks.iter().find_map(|track| match track.kind {
+            TrackKind::Video { width, height, .. } => Some((width, height)),
+            TrackKind::Audio { .. } => None,
+        })
+    }
+
+    pub(super) fn has_sound(&self) -> bool {
+        let is_sound = |track: &Track| matches!(track.kind, TrackKind::Audio { .. });
+        self.tracks.iter().any(is_sound)
+    }
+
+    fn of(cutter: &Cutter<'_>) -> Self {
+        let tracks = cutter.tracks();
+        Self {
+            duration_seconds: seconds(cutter.end()),
+            tracks: tracks.map(|(track, span)| describe(track, span)).collect(),
+        }
+    }
 }
 
 fn describe(track: &SourceTrack, span: Span) -> Track {

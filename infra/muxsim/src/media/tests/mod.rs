@@ -2,16 +2,21 @@
 
 mod damage;
 mod edits;
+mod images;
 mod output;
+mod statics;
+mod storyboards;
 mod transcode;
+mod watching;
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use super::{MediaError, Options, Packaged, TrackKind, package};
+use super::{InputFile, MediaError, Options, Packaged, TrackKind, package};
 use output::Output;
+use serde_json::json;
 
 /// 75 pictures with B-frames in groups of one second, 142 packets of which one is priming, and
 /// `moov` at the end.
@@ -189,6 +194,29 @@ fn packaging_again_replaces() {
     let json = serde_json::to_string(&packaged).unwrap();
     assert_eq!(serde_json::from_str::<Packaged>(&json).unwrap(), packaged);
     assert!(json.contains(r#""type":"video""#), "{json}");
+}
+
+#[test]
+fn the_upload_is_described_as_mux_does() {
+    let (packaged, _) = packaged(&fixture(CLIP), &options(1.0), "source");
+    assert_eq!(
+        serde_json::to_value(&packaged.input).unwrap(),
+        json!({"container_format": "mov,mp4,m4a,3gp,3g2,mj2", "tracks": [
+            {"type": "video", "encoding": "h264", "duration": 3.0, "frame_rate": 25.0,
+             "width": 160, "height": 120},
+            {"type": "audio", "encoding": "aac", "duration": 3.0, "channels": 2,
+             "sample_rate": 48_000},
+        ]})
+    );
+    assert!(packaged.non_standard.is_empty());
+}
+
+#[test]
+fn what_was_stored_before_there_were_inputs_still_reads() {
+    let old = json!({"duration_seconds": 1.0, "tracks": [], "renditions": []});
+    let read: Packaged = serde_json::from_value(old).unwrap();
+    assert_eq!(read.input, InputFile::default());
+    assert!(read.non_standard.is_empty());
 }
 
 #[test]

@@ -5,12 +5,14 @@ use std::{
     process::Command,
 };
 
+use serde_json::json;
+
 use super::{
-    super::{MediaError, Options, find_ffmpeg, package},
+    super::{MediaError, Options, TrackKind, find_ffmpeg, package},
     CLIP, SOUND, close, fixture, packaged,
 };
 
-fn ffmpeg() -> Option<PathBuf> {
+pub(super) fn ffmpeg() -> Option<PathBuf> {
     let ffmpeg = find_ffmpeg(std::env::var_os("PATH").as_deref());
     if ffmpeg.is_none() {
         skip();
@@ -26,8 +28,9 @@ fn skip() {
     eprintln!("skipped: there is no ffmpeg on the PATH");
 }
 
+/// Has ffmpeg make a film of its own test sources.
 #[track_caller]
-fn generate(ffmpeg: &Path, arguments: &str, target: &Path) {
+pub(super) fn generate(ffmpeg: &Path, arguments: &str, target: &Path) {
     let mut command = Command::new(ffmpeg);
     command
         .args(["-v", "error", "-y"])
@@ -67,6 +70,24 @@ fn a_foreign_format_becomes_a_ladder() {
         2,
         "no temporary file is left"
     );
+    assert_eq!(
+        json!(made.non_standard),
+        json!({"video_codec": "mpeg4", "audio_codec": "mp3"})
+    );
+    assert_eq!(made.input.container, "matroska,webm");
+    let encodings: Vec<_> = made
+        .input
+        .tracks
+        .iter()
+        .map(|it| &it.encoding[..])
+        .collect();
+    assert_eq!(encodings, ["mpeg4", "mp3"]);
+    let pictures = TrackKind::Video {
+        width: 640,
+        height: 480,
+        frame_rate: 25.0,
+    };
+    assert_eq!(made.input.tracks[0].kind, pictures);
 }
 
 #[test]
@@ -98,6 +119,67 @@ fn small_pictures_and_sound_alone_are_only_copied() {
         let (made, _) = packaged(&fixture(name), &options, "source");
         assert_eq!(made.renditions.len(), 1);
     }
+}
+
+#[test]
+fn a_transcoder_keeps_no_copy_above_the_limit() {
+    let Some(ffmpeg) = ffmpeg() else { return };
+    let mut options = Options {
+        ffmpeg: Some(ffmpeg),
+        max_height: 90,
+        ..Options::default()
+    };
+    let (made, _) = packaged(&fixture(CLIP), &options, "90p");
+    let sizes: Vec<_> = made
+        .renditions
+        .iter()
+        .map(|it| (it.width, it.height))
+        .collect();
+    assert_eq!(sizes, [(Some(120), Some(90))]);
+    assert_eq!(made.input.tracks.len(), 2, "{:?}", made.input);
+    assert!(made.non_standard.is_empty(), "{:?}", made.non_standard);
+    options.ffmpeg = None;
+    let (made, _) = packaged(&fixture(CLIP), &options, "source");
+    assert_eq!(made.renditions[0].height, Some(120));
+}
+
+#[test]
+fn an_upright_film_counts_by_its_shorter_side() {
+    let Some(ffmpeg) = ffmpeg() else { return };
+    let root = tempfile::tempdir().unwrap();
+    let source = root.path().join("film.mp4");
+    let pictures = "-f lavfi -i testsrc2=s=400x720:r=5:d=2 -c:v libx264 -pix_fmt yuv420p";
+    generate(&ffmpeg, pictures, &source);
+    let options = Options {
+        ffmpeg: Some(ffmpeg),
+        max_height: 400,
+        ..Options::default()
+    };
+    let (made, _) = packaged(&source, &options, "360p");
+    let sizes: Vec<_> = made
+        .renditions
+        .iter()
+        .map(|it| (it.width, it.height))
+        .collect();
+    assert_eq!(sizes, [(Some(360), Some(648)), (Some(400), Some(720))]);
+}
+
+#[test]
+fn deep_colours_are_no_standard_input() {
+    let Some(ffmpeg) = ffmpeg() else { return };
+    let root = tempfile::tempdir().unwrap();
+    let source = root.path().join("film.mp4");
+    let pictures = "-f lavfi -i testsrc2=s=64x64:r=5:d=2 -c:v libx264 -pix_fmt yuv444p";
+    generate(&ffmpeg, pictures, &source);
+    let options = Options {
+        ffmpeg: Some(ffmpeg),
+        ..Options::default()
+    };
+    let (made, _) = packaged(&source, &options, "64p");
+    assert_eq!(
+        json!(made.non_standard),
+        json!({"unsupported_pixel_format": "yuv444p"})
+    );
 }
 
 #[test]
