@@ -1,7 +1,7 @@
 //! Where files go: a resumable session as Google Cloud Storage speaks it, which is what Mux hands out.
 //! One PUT, or chunks with `Content-Range`; `308` with `Range` says how much has arrived.
 
-use std::io::SeekFrom;
+use std::{io::SeekFrom, time::Duration};
 
 use axum::{
     Router,
@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     cors,
     documents::{Upload, UploadStatus},
+    faults::{self, Fault},
     ids, jobs,
     sim::Sim,
     state::Kind,
@@ -119,7 +120,7 @@ impl Part {
 }
 
 async fn put(sim: &Sim, id: &str, headers: &HeaderMap, body: &mut BodyDataStream) -> Response {
-    let Some(_receiving) = sim.receive(id) else {
+    let Some(_receiving) = sim.receivers().begin(id) else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "UploadBusy");
     };
     // Read only now: whoever sent before may just have finished the file.
@@ -158,11 +159,49 @@ async fn collect(sim: &Sim, id: &str, headers: &HeaderMap, body: &mut BodyDataSt
             (Place { from, kept, end }, to + 1 == total)
         }
     };
-    match write(sim, id, place, body).await {
+    if let Some(fault) = struck(sim, id, part) {
+        let half = headers.get(header::CONTENT_LENGTH);
+        let half = half
+            .and_then(|it| it.to_str().ok()?.parse::<u64>().ok())
+            .unwrap_or(0)
+            / 2;
+        // Whatever has come until then stays.
+        let _ = write(sim, id, place, body, half).await;
+        return harmed(sim, id, fault).await;
+    }
+    match write(sim, id, place, body, u64::MAX).await {
         Ok(()) if last => finish(sim, id),
         Ok(()) => incomplete(whole_quanta(stored(sim, id).await)),
         Err(fault) => fault,
     }
+}
+
+/// The fault that strikes a part of an upload, if one does.
+fn struck(sim: &Sim, id: &str, part: Part) -> Option<Fault> {
+    let faults = [Fault::Unavailable, Fault::Stall, Fault::ShortRange];
+    let ranged = matches!(part, Part::Range { .. });
+    let mut possible = faults
+        .into_iter()
+        .filter(|it| ranged || *it != Fault::ShortRange);
+    let fault = possible.find(|it| sim.dice().strikes(*it))?;
+    let noted = sim
+        .state()
+        .step(|step| faults::note(step, fault, format!("upload {id}"), sim.now()));
+    if let Err(error) = noted {
+        tracing::error!(%error, "a fault could not be noted");
+    }
+    Some(fault)
+}
+
+async fn harmed(sim: &Sim, id: &str, fault: Fault) -> Response {
+    if fault == Fault::ShortRange {
+        return incomplete(whole_quanta(stored(sim, id).await));
+    }
+    if fault == Fault::Stall {
+        let pause = sim.dice().faults().pause_seconds;
+        tokio::time::sleep(Duration::from_secs(pause.into())).await;
+    }
+    refused(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable")
 }
 
 fn finish(sim: &Sim, id: &str) -> Response {
@@ -206,12 +245,13 @@ struct Place {
     end: Option<u64>,
 }
 
-/// Writes what is new of the body. Bytes that come again are skipped (the same page as [`QUANTUM`]'s).
+/// Writes what is new of the body, up to so many bytes of it. Bytes that come again are skipped (the same page as [`QUANTUM`]'s).
 async fn write(
     sim: &Sim,
     id: &str,
     place: Place,
     body: &mut BodyDataStream,
+    most: u64,
 ) -> Result<(), Response> {
     let broken = |_| refused(StatusCode::SERVICE_UNAVAILABLE, "InternalError");
     let mut file: File = OpenOptions::new()
@@ -240,6 +280,9 @@ async fn write(
         }
         let new = chunk.get(again..).unwrap_or_default();
         file.write_all(new).await.map_err(broken)?;
+        if at - place.from >= most {
+            break;
+        }
     }
     // Also what is incomplete: the next sender goes on from there.
     file.flush().await.map_err(broken)?;

@@ -43,8 +43,27 @@ impl SigningKey {
             public_key: pair.public_key().as_ref().to_vec(),
         })
     }
+}
+
+/// The half that checks tokens, which is all that Mux keeps.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct PublicKey {
+    pub(crate) id: String,
+    /// Unix seconds.
+    pub(crate) created_at: i64,
+    der: Vec<u8>,
+}
+
+impl PublicKey {
+    pub(crate) fn of(key: &SigningKey, created_at: i64) -> Self {
+        Self {
+            id: key.id.clone(),
+            created_at,
+            der: key.public_key.clone(),
+        }
+    }
 
     pub(crate) fn decoding_key(&self) -> DecodingKey {
-        DecodingKey::from_rsa_der(&self.public_key)
+        DecodingKey::from_rsa_der(&self.der)
     }
 }

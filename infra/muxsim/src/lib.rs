@@ -5,10 +5,16 @@
 //! (what can be asked), `ingest` (where files go), `delivery` (what viewers fetch), `webhooks`.
 
 mod api;
+mod control;
 mod cors;
 mod delivery;
 mod documents;
+mod endpoints;
 mod error;
+pub mod events;
+mod examples;
+pub mod faults;
+mod fetch;
 mod ids;
 mod ingest;
 mod jobs;
@@ -16,16 +22,21 @@ mod keys;
 mod limits;
 pub mod media;
 mod options;
+mod restrictions;
 mod signed;
 pub mod sim;
 mod state;
+mod trouble;
+mod underway;
+mod usage;
 mod webhooks;
 
 pub use self::{
+    faults::{Fault, Faults},
     keys::SigningKey,
     limits::RateLimit,
     options::{Clock, Endpoint, Options},
     sim::{OpenError, Sim},
     state::StateError,
-    webhooks::Delivered,
+    webhooks::{Delivered, sign},
 };

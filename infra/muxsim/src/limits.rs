@@ -76,6 +76,10 @@ pub(crate) async fn enforce(State(sim): State<Sim>, request: Request, next: Next
     if limit.is_none_or(|limit| sim.allowance().take(request.method(), limit, now)) {
         return next.run(request).await;
     }
+    too_many()
+}
+
+pub(crate) fn too_many() -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json; charset=utf-8"),
         (header::CACHE_CONTROL, "max-age=0, private, must-revalidate"),

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use time::{Duration, OffsetDateTime};
 
-use crate::{keys::SigningKey, limits::RateLimit};
+use crate::{faults::Faults, keys::SigningKey, limits::RateLimit};
 
 /// Where time comes from: the system, or a test's hand.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
@@ -38,6 +38,15 @@ pub struct Options {
     pub ffmpeg: Option<PathBuf>,
     /// How many files are processed at once.
     pub workers: usize,
+    /// How long after it was delivered, delivery is reported. Mux's own is 12 hours behind.
+    pub usage_lag: Duration,
+    /// Whether parameters beside a token are passed over. Mux documents that they must be inside it,
+    /// and not what becomes of those that are not: here they are refused.
+    pub stray_parameters: bool,
+    /// Whether the account is on the free plan, which ends at ten assets.
+    pub free_plan: bool,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
 }
 
 /// One webhook endpoint.
@@ -65,6 +74,10 @@ impl Options {
             retry_after: Duration::seconds(2),
             ffmpeg: None,
             workers: 2,
+            usage_lag: Duration::hours(12),
+            stray_parameters: false,
+            free_plan: false,
+            faults: Faults::default(),
         }
     }
 }

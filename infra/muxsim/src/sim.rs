@@ -1,23 +1,32 @@
 //! The stand-in as a whole: its state, its work, its router.
 
 use std::{
-    collections::HashSet,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
 use axum::Router;
 use time::OffsetDateTime;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api, delivery, ingest, jobs,
+    api, control, delivery,
+    documents::Delivery,
+    endpoints,
+    faults::{Dice, Faults, Mishap},
+    ingest, jobs,
+    keys::PublicKey,
     limits::Allowance,
     options::Options,
     signed::PathSigner,
     state::{Kind, State, StateError},
+    underway::{Receivers, Watches},
+    usage,
     webhooks::{self, Delivered},
 };
 
@@ -39,14 +48,26 @@ struct Inner {
     state: State,
     paths: PathSigner,
     allowance: Allowance,
+    dice: Dice,
+    /// How far the stand-in's time is ahead of the world's, in milliseconds.
+    ahead: AtomicI64,
     http: reqwest::Client,
+    fetching: reqwest::Client,
     /// Rings when there may be something to process.
     files: Notify,
     /// Rings when there may be something to deliver.
     events: Notify,
-    /// Uploads that somebody is sending to right now.
-    receiving: Mutex<HashSet<String>>,
+    /// Turns for those who make pictures.
+    pictures: Semaphore,
+    receivers: Receivers,
+    watches: Watches,
+    /// Held by whoever processes, or delivers: nothing is done twice at once.
+    processing: tokio::sync::Mutex<()>,
+    delivering: tokio::sync::Mutex<()>,
+    advancing: tokio::sync::Mutex<()>,
     watchers: broadcast::Sender<Delivered>,
+    /// Rings for everybody who follows the events.
+    followers: watch::Sender<()>,
 }
 
 /// The stand-in does not start.
@@ -65,38 +86,55 @@ pub enum OpenError {
 impl Sim {
     /// Opens the folder, and everything that is in it from before.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        for folder in ["uploads", "media"] {
+        for folder in ["uploads", "media", "extras"] {
             std::fs::create_dir_all(options.folder.join(folder))?;
         }
         let state = State::open(&options.folder.join("mux.sqlite"))?;
-        let secret: [u8; 32] = state.step(|step| {
-            if let Some(secret) = step.get(Kind::Secret, "paths")? {
-                return Ok(secret);
+        let (secret, ahead) = state.step(|step| {
+            let now = (options.clock)().unix_timestamp();
+            endpoints::name(step, &options, now)?;
+            for key in &options.signing_keys {
+                step.put(Kind::SigningKey, &key.id, &PublicKey::of(key, now))?;
+            }
+            let ahead: Option<i64> = step.get(Kind::Own, AHEAD)?;
+            if let Some(secret) = step.get::<[u8; 32]>(Kind::Own, "paths")? {
+                return Ok((secret, ahead));
             }
             let secret: [u8; 32] = rand::random();
-            step.put(Kind::Secret, "paths", &secret)?;
-            Ok::<_, StateError>(secret)
+            step.put(Kind::Own, "paths", &secret)?;
+            Ok::<_, StateError>((secret, ahead))
         })?;
         Ok(Self(Arc::new(Inner {
             state,
             allowance: Allowance::default(),
+            dice: Dice::new(options.faults.clone()),
+            ahead: ahead.unwrap_or(0).into(),
             paths: PathSigner::new(&secret).ok_or(OpenError::Secret)?,
             http: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .build()?,
+            fetching: reqwest::Client::new(),
             files: Notify::new(),
             events: Notify::new(),
-            receiving: Mutex::default(),
+            pictures: Semaphore::new(options.workers.max(1)),
+            receivers: Receivers::default(),
+            watches: Watches::default(),
+            processing: tokio::sync::Mutex::default(),
+            delivering: tokio::sync::Mutex::default(),
+            advancing: tokio::sync::Mutex::default(),
             watchers: broadcast::channel(WATCHERS).0,
+            followers: watch::channel(()).0,
             options,
         })))
     }
 
-    /// Everything that can be asked of Mux, below the public address: the API at `/video/v1`, files
-    /// at `/storage`, what viewers fetch at `/stream`.
+    /// Everything that can be asked of Mux, below the public address: the API at `/video/v1` and
+    /// `/system/v1`, files at `/storage`, what viewers fetch at `/stream` and `/image`, or at the
+    /// root, where Mux's SDK looks for it when it has one base address. `/_muxsim` is our own.
     pub fn router(&self) -> Router {
         Router::new()
             .merge(api::router(self))
+            .merge(control::router())
             .merge(ingest::router())
             .merge(delivery::router())
             .with_state(self.clone())
@@ -127,14 +165,19 @@ impl Sim {
             if let Err(error) = self.deliver().await {
                 tracing::error!(%error, "webhooks could not be delivered");
             }
-            let next = webhooks::next_due(self).ok().flatten().unwrap_or(IDLE);
+            let next = webhooks::next_at(self).ok().flatten();
+            let next = next.map_or(IDLE, |at| {
+                Duration::from_millis(u64::try_from(at - millis(self.now())).unwrap_or(0))
+            });
             let pause = next.clamp(BREATH, IDLE);
             let _ = tokio::time::timeout(pause, self.0.events.notified()).await;
         }
     }
 
-    /// Makes videos of all files that have arrived. Says how many.
+    /// Makes videos of all files that have arrived, and all that was asked for besides. Says of how
+    /// many things.
     pub async fn process(&self) -> Result<usize, String> {
+        let _alone = self.0.processing.lock().await;
         jobs::process_all(self)
             .await
             .map_err(|error| error.to_string())
@@ -142,16 +185,53 @@ impl Sim {
 
     /// Tries every webhook that is due. Says how many.
     pub async fn deliver(&self) -> Result<usize, StateError> {
+        let _alone = self.0.delivering.lock().await;
         webhooks::deliver_due(self).await
     }
 
     /// How many webhooks have not been taken yet.
     pub fn pending(&self) -> Result<usize, StateError> {
-        Ok(self
-            .0
-            .state
-            .all::<crate::documents::Delivery>(Kind::Delivery)?
-            .len())
+        Ok(self.0.state.all::<Delivery>(Kind::Delivery)?.len())
+    }
+
+    /// Lets time pass: the retries that fall into it are made, each at its time. Says what time it
+    /// is then.
+    pub async fn advance(&self, by: time::Duration) -> Result<OffsetDateTime, StateError> {
+        let _alone = self.0.advancing.lock().await;
+        let goal = self.ahead() + by;
+        while let Some(at) = webhooks::next_at(self)? {
+            let ahead = time::Duration::milliseconds(at - millis(self.world()));
+            if ahead > goal {
+                break;
+            }
+            self.set_ahead(ahead.max(self.ahead()))?;
+            self.deliver().await?;
+        }
+        self.set_ahead(goal)?;
+        self.ring();
+        Ok(self.now())
+    }
+
+    fn set_ahead(&self, ahead: time::Duration) -> Result<(), StateError> {
+        let ahead = i64::try_from(ahead.whole_milliseconds()).unwrap_or(i64::MAX);
+        self.0.ahead.store(ahead, Ordering::SeqCst);
+        self.0.state.step(|step| step.put(Kind::Own, AHEAD, &ahead))
+    }
+
+    /// What goes wrong on purpose from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.0.dice.set(faults);
+    }
+
+    /// What has gone wrong on purpose, oldest first.
+    pub fn mishaps(&self) -> Result<Vec<Mishap>, StateError> {
+        let all: Vec<(String, Mishap)> = self.0.state.all(Kind::Mishap)?;
+        Ok(all.into_iter().map(|(_, it)| it).collect())
+    }
+
+    /// How many seconds were delivered through a playback id.
+    pub fn delivered_seconds(&self, playback: &str) -> Result<f64, StateError> {
+        usage::of_playback(self, playback)
     }
 
     /// Every attempt to deliver a webhook from now on.
@@ -175,17 +255,59 @@ impl Sim {
         &self.0.allowance
     }
 
+    /// For webhooks: what an endpoint answers is its answer, also when it points elsewhere.
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.0.http
     }
 
+    /// For inputs: files move.
+    pub(crate) fn fetching(&self) -> &reqwest::Client {
+        &self.0.fetching
+    }
+
+    pub(crate) fn dice(&self) -> &Dice {
+        &self.0.dice
+    }
+
+    /// The stand-in's own time.
     pub(crate) fn now(&self) -> OffsetDateTime {
+        self.world() + self.ahead()
+    }
+
+    /// Everybody else's time.
+    pub(crate) fn world(&self) -> OffsetDateTime {
         (self.0.options.clock)()
+    }
+
+    pub(crate) fn ahead(&self) -> time::Duration {
+        time::Duration::milliseconds(self.0.ahead.load(Ordering::SeqCst))
     }
 
     pub(crate) fn ring(&self) {
         self.0.files.notify_one();
         self.0.events.notify_one();
+        self.0.followers.send_replace(());
+    }
+
+    /// Rings whenever there may be a new event.
+    pub(crate) fn follow(&self) -> watch::Receiver<()> {
+        self.0.followers.subscribe()
+    }
+
+    pub(crate) async fn work_to_do(&self) {
+        self.0.files.notified().await;
+    }
+
+    pub(crate) fn pictures(&self) -> &Semaphore {
+        &self.0.pictures
+    }
+
+    pub(crate) fn receivers(&self) -> &Receivers {
+        &self.0.receivers
+    }
+
+    pub(crate) fn watches(&self) -> &Watches {
+        &self.0.watches
     }
 
     /// Nobody watching is fine.
@@ -203,34 +325,28 @@ impl Sim {
         self.0.options.folder.join("media").join(asset)
     }
 
-    /// Keeps a second sender away from an upload while the first one is at it.
-    pub(crate) fn receive(&self, upload: &str) -> Option<Receiving> {
-        let mut busy = self
-            .0
-            .receiving
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        busy.insert(upload.to_owned()).then(|| Receiving {
-            sim: self.clone(),
-            upload: upload.to_owned(),
-        })
+    /// The folder of what else an asset was given: static renditions, tracks, pictures.
+    pub(crate) fn extras_folder(&self, asset: &str) -> PathBuf {
+        self.0.options.folder.join("extras").join(asset)
+    }
+
+    /// The file of a text track, in WebVTT.
+    pub(crate) fn text_file(&self, asset: &str, track: &str) -> PathBuf {
+        self.extras_folder(asset).join(format!("{track}.vtt"))
+    }
+
+    /// An absolute address that is good until a time, in Unix seconds.
+    pub(crate) fn signed_until(&self, path: &str, until: i64) -> String {
+        let signature = self.paths().sign(path, until);
+        let base = &self.options().public_url;
+        format!("{base}{path}?expires={until}&skid=default&signature={signature}")
     }
 }
 
-/// The right to write an upload's file; given back when dropped, also when the sender goes away.
-pub(crate) struct Receiving {
-    sim: Sim,
-    upload: String,
-}
+/// Where the time that was let pass is kept.
+const AHEAD: &str = "ahead";
 
-impl Drop for Receiving {
-    fn drop(&mut self) {
-        let mut busy = self
-            .sim
-            .0
-            .receiving
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        busy.remove(&self.upload);
-    }
+/// Milliseconds since the epoch.
+pub(crate) fn millis(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }

@@ -23,9 +23,22 @@ pub enum StateError {
 pub(crate) enum Kind {
     Upload,
     Asset,
+    /// What is left of a deleted asset: its delivery is still reported.
+    DeletedAsset,
     Playback,
+    Restriction,
+    SigningKey,
+    Webhook,
+    /// What happened, as endpoints are told of it.
+    Event,
+    /// One event on its way to one endpoint.
     Delivery,
-    Secret,
+    /// What was delivered to viewers, by the hour.
+    Usage,
+    /// Which fault struck what.
+    Mishap,
+    /// What the stand-in keeps for itself.
+    Own,
 }
 
 impl Kind {
@@ -33,9 +46,16 @@ impl Kind {
         match self {
             Self::Upload => "upload",
             Self::Asset => "asset",
+            Self::DeletedAsset => "deleted-asset",
             Self::Playback => "playback",
+            Self::Restriction => "restriction",
+            Self::SigningKey => "signing-key",
+            Self::Webhook => "webhook",
+            Self::Event => "event",
             Self::Delivery => "delivery",
-            Self::Secret => "secret",
+            Self::Usage => "usage",
+            Self::Mishap => "mishap",
+            Self::Own => "own",
         }
     }
 }
@@ -54,7 +74,8 @@ impl State {
                kind TEXT NOT NULL,
                id TEXT NOT NULL,
                body TEXT NOT NULL,
-               UNIQUE(kind, id));",
+               UNIQUE(kind, id));
+             CREATE INDEX IF NOT EXISTS in_order ON document(kind, seq);",
         )?;
         Ok(Self(Mutex::new(connection)))
     }
@@ -72,17 +93,33 @@ impl State {
         &self,
         kind: Kind,
     ) -> Result<Vec<(String, T)>, StateError> {
+        self.step(|step| step.all(kind))
+    }
+
+    /// What came after a place in the order of all documents, oldest first, with the place of each.
+    pub(crate) fn after<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        place: i64,
+    ) -> Result<Vec<(i64, T)>, StateError> {
         let connection = self.lock();
-        let mut query = connection
-            .prepare_cached("SELECT id, body FROM document WHERE kind = ?1 ORDER BY seq")?;
-        let rows = query.query_map([kind.name()], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        let mut query = connection.prepare_cached(
+            "SELECT seq, body FROM document WHERE kind = ?1 AND seq > ?2 ORDER BY seq",
+        )?;
+        let rows = query.query_map(params![kind.name(), place], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
         })?;
         rows.map(|row| {
-            let (id, body) = row?;
-            Ok((id, serde_json::from_str(&body)?))
+            let (place, body) = row?;
+            Ok((place, serde_json::from_str(&body)?))
         })
         .collect()
+    }
+
+    /// The place of the newest document.
+    pub(crate) fn place(&self) -> Result<i64, StateError> {
+        let newest = "SELECT COALESCE(MAX(seq), 0) FROM document";
+        Ok(self.lock().query_row(newest, [], |row| row.get(0))?)
     }
 
     /// Does all of it or nothing.
@@ -117,6 +154,35 @@ impl Step<'_> {
             .query_row(params![kind.name(), id], |row| row.get(0))
             .optional()?;
         Ok(body.map(|body| serde_json::from_str(&body)).transpose()?)
+    }
+
+    /// All of a kind, oldest first.
+    pub(crate) fn all<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+    ) -> Result<Vec<(String, T)>, StateError> {
+        let mut query = self
+            .0
+            .prepare_cached("SELECT id, body FROM document WHERE kind = ?1 ORDER BY seq")?;
+        let rows = query.query_map([kind.name()], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        rows.map(|row| {
+            let (id, body) = row?;
+            Ok((id, serde_json::from_str(&body)?))
+        })
+        .collect()
+    }
+
+    /// Forgets all of a kind but the newest.
+    pub(crate) fn keep(&self, kind: Kind, newest: u32) -> Result<(), StateError> {
+        self.0
+            .prepare_cached(
+                "DELETE FROM document WHERE kind = ?1 AND seq <= (SELECT seq FROM document
+                 WHERE kind = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
+            )?
+            .execute(params![kind.name(), newest])?;
+        Ok(())
     }
 
     pub(crate) fn put<T: Serialize>(

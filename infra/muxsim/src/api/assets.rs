@@ -1,17 +1,48 @@
-//! Assets: get, list, patch, delete.
+//! Assets: create from an address, get, list, patch, delete, and what they were made of.
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{Json, Router, extract::State, http::StatusCode, response::Response, routing::get};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Authorized, Input, Named, Paging, data, uploads};
-use crate::{documents::Asset, error::ApiError, jobs, sim::Sim, state::Kind};
+use super::{Authorized, Input, Named, Paging, created, data, settings};
+use crate::{
+    documents::{Asset, rounded},
+    error::ApiError,
+    events, ids, jobs,
+    media::InputTrack,
+    sim::Sim,
+    state::Kind,
+};
 
 pub(super) fn router() -> Router<Sim> {
-    Router::new().route("/video/v1/assets", get(list)).route(
-        "/video/v1/assets/{id}",
-        get(show).patch(patch).delete(delete),
-    )
+    Router::new()
+        .route("/video/v1/assets", get(list).post(create))
+        .route(
+            "/video/v1/assets/{id}",
+            get(show).patch(patch).delete(delete),
+        )
+        .route("/video/v1/assets/{id}/input-info", get(input_info))
+}
+
+async fn create(
+    State(sim): State<Sim>,
+    _: Authorized,
+    Input(body): Input<Map<String, Value>>,
+) -> Result<Response, ApiError> {
+    super::check_plan(&sim)?;
+    let mut settings = settings::checked(body)?;
+    let test = settings.remove("test") == Some(Value::Bool(true));
+    if settings
+        .get("inputs")
+        .is_none_or(|it| it[0]["url"].is_null())
+    {
+        return Err(ApiError::invalid("inputs needs a url"));
+    }
+    let asset = sim
+        .state()
+        .step(|step| jobs::begin(&sim, step, ids::long(), None, test, settings))?;
+    sim.ring();
+    Ok(created(&asset.show(None)))
 }
 
 async fn show(
@@ -23,7 +54,7 @@ async fn show(
         .state()
         .get(Kind::Asset, &id)?
         .ok_or_else(ApiError::not_found)?;
-    Ok(data(&asset.show()))
+    Ok(data(&asset.show(sim.watches().percent(&id))))
 }
 
 async fn list(
@@ -36,7 +67,10 @@ async fn list(
         assets.retain(|(_, asset)| asset.upload_id.as_ref() == Some(upload));
     }
     let next_cursor = page.next_cursor(assets.len());
-    let shown: Vec<Value> = page.cut(assets).iter().map(|(_, it)| it.show()).collect();
+    let shown = page.cut(assets).into_iter();
+    let shown: Vec<Value> = shown
+        .map(|(id, it)| it.show(sim.watches().percent(&id)))
+        .collect();
     Ok(Json(json!({"data": shown, "next_cursor": next_cursor})))
 }
 
@@ -53,27 +87,40 @@ async fn patch(
     Named(id): Named<String>,
     Input(body): Input<PatchBody>,
 ) -> Result<Json<Value>, ApiError> {
-    let shown = sim.state().step(|step| {
-        let mut asset: Asset = step
-            .get(Kind::Asset, &id)?
-            .ok_or_else(ApiError::not_found)?;
+    let shown = change(&sim, &id, |asset| {
         match body.passthrough {
             Some(text) if text.is_empty() => drop(asset.settings.remove("passthrough")),
             Some(text) => {
-                uploads::check_passthrough(&text)?;
+                settings::check_passthrough(&text)?;
                 asset.settings.insert("passthrough".to_owned(), text.into());
             }
             None => {}
         }
         if let Some(meta) = body.meta {
-            asset.settings.insert("meta".to_owned(), meta.into());
+            let meta = Value::from(meta);
+            settings::check_meta(&meta)?;
+            asset.settings.insert("meta".to_owned(), meta);
         }
-        step.put(Kind::Asset, &id, &asset)?;
-        jobs::tell_asset(&sim, step, "video.asset.updated", &asset)?;
-        Ok::<_, ApiError>(asset.show())
+        Ok(())
+    })?;
+    Ok(data(&shown))
+}
+
+/// Changes an asset, tells that it was, and shows it.
+fn change(
+    sim: &Sim,
+    id: &str,
+    work: impl FnOnce(&mut Asset) -> Result<(), ApiError>,
+) -> Result<Value, ApiError> {
+    let shown = sim.state().step(|step| {
+        let mut asset: Asset = step.get(Kind::Asset, id)?.ok_or_else(ApiError::not_found)?;
+        work(&mut asset)?;
+        step.put(Kind::Asset, id, &asset)?;
+        events::of_asset(sim, step, "updated", &asset)?;
+        Ok::<_, ApiError>(asset.show(sim.watches().percent(id)))
     })?;
     sim.ring();
-    Ok(data(&shown))
+    Ok(shown)
 }
 
 async fn delete(
@@ -85,20 +132,44 @@ async fn delete(
         let asset: Asset = step
             .get(Kind::Asset, &id)?
             .ok_or_else(ApiError::not_found)?;
-        step.delete(Kind::Asset, &id)?;
-        for playback in &asset.playback_ids {
-            step.delete(Kind::Playback, &playback.id)?;
-        }
-        jobs::tell_asset(&sim, step, "video.asset.deleted", &asset)?;
+        jobs::remove(&sim, step, &asset)?;
         Ok::<_, ApiError>(asset)
     })?;
+    sim.watches().cancel(&id);
     sim.ring();
-    // The row is gone, so nobody is led to the files any more; what stays behind costs only space.
-    let files = [sim.media_folder(&id)];
-    let upload = deleted.upload_id.map(|upload| sim.upload_file(&upload));
-    let _ = tokio::fs::remove_dir_all(&files[0]).await;
-    if let Some(file) = upload {
-        let _ = tokio::fs::remove_file(file).await;
-    }
+    jobs::remove_files(&sim, &deleted);
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn input_info(
+    State(sim): State<Sim>,
+    _: Authorized,
+    Named(id): Named<String>,
+) -> Result<Json<Value>, ApiError> {
+    let asset: Asset = sim
+        .state()
+        .get(Kind::Asset, &id)?
+        .ok_or_else(ApiError::not_found)?;
+    let inputs = asset.setting("inputs").unwrap_or_else(|| json!([{}]));
+    let mut inputs: Vec<Value> = inputs
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|it| json!({ "settings": it }))
+        .collect();
+    if let (Some(first), Some(media)) = (inputs.first_mut(), &asset.media) {
+        let tracks: Vec<Value> = media.input.tracks.iter().map(show_track).collect();
+        first["file"] = json!({"container_format": media.input.container, "tracks": tracks});
+    }
+    Ok(data(&inputs.into()))
+}
+
+fn show_track(track: &InputTrack) -> Value {
+    let mut shown = json!(track);
+    for name in ["duration", "frame_rate"] {
+        if let Some(number) = shown[name].as_f64() {
+            shown[name] = rounded(number);
+        }
+    }
+    shown
 }

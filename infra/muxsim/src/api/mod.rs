@@ -1,8 +1,16 @@
-//! The API at `/video/v1`: Basic auth, everything under `data`, errors as Mux words them.
+//! The API at `/video/v1` and `/system/v1`: Basic auth, everything under `data`, errors as Mux words them.
 
 mod assets;
+mod endpoints;
+mod event_stream;
 mod playback_ids;
+mod renditions;
+mod restrictions;
+mod settings;
+mod signing_keys;
+mod tracks;
 mod uploads;
+mod usage;
 
 use axum::{
     Json, Router,
@@ -21,16 +29,25 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
-use crate::{error::ApiError, ids, limits, sim::Sim};
+use crate::{documents::Asset, error::ApiError, ids, limits, sim::Sim, state::Kind, trouble};
 
 pub(crate) fn router(sim: &Sim) -> Router<Sim> {
     Router::new()
         .merge(uploads::router())
         .merge(assets::router())
+        .merge(endpoints::router())
+        .merge(event_stream::router())
         .merge(playback_ids::router())
+        .merge(renditions::router())
+        .merge(restrictions::router())
+        .merge(signing_keys::router())
+        .merge(tracks::router())
+        .merge(usage::router())
         .route("/system/v1/whoami", get(whoami))
+        .layer(from_fn_with_state(sim.clone(), trouble::strike))
         .layer(from_fn_with_state(sim.clone(), limits::enforce))
         .layer(from_fn(stamp))
+        .merge(usage::files())
 }
 
 /// Every answer names its request.
@@ -191,6 +208,29 @@ pub(crate) fn created(value: &Value) -> Response {
     (StatusCode::CREATED, data(value)).into_response()
 }
 
+/// Takes away what is there.
+fn delete(sim: &Sim, kind: Kind, id: &str) -> Result<StatusCode, ApiError> {
+    sim.state().step(|step| {
+        let found: Option<Value> = step.get(kind, id)?;
+        found.ok_or_else(ApiError::not_found)?;
+        step.delete(kind, id)?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+}
+
+/// The free plan ends at ten assets (the answer as it was seen in production).
+fn check_plan(sim: &Sim) -> Result<(), ApiError> {
+    if !sim.options().free_plan || sim.state().all::<Asset>(Kind::Asset)?.len() < FREE_ASSETS {
+        return Ok(());
+    }
+    Err(ApiError::invalid(
+        "Free plan is limited to 10 assets, you cannot create direct uploads while exceeding this limit",
+    ))
+}
+
+/// How many assets the free plan has.
+const FREE_ASSETS: usize = 10;
+
 async fn whoami(State(_): State<Sim>, _: Authorized) -> Json<Value> {
     data(&json!({
         "access_token_name": "muxsim",
@@ -199,6 +239,6 @@ async fn whoami(State(_): State<Sim>, _: Authorized) -> Json<Value> {
         "environment_type": "development",
         "organization_id": "muxsim",
         "organization_name": "muxsim",
-        "permissions": ["video:read", "video:write"],
+        "permissions": ["video:read", "video:write", "system:read", "system:write"],
     }))
 }

@@ -14,7 +14,7 @@ use super::{Authorized, Input, Named, created, data};
 use crate::{
     documents::{Asset, PlaybackPointer, Policy},
     error::ApiError,
-    jobs,
+    events, jobs,
     sim::Sim,
     state::Kind,
 };
@@ -56,7 +56,7 @@ async fn create(
         step.put(Kind::Playback, &playback.id, &pointer)?;
         asset.playback_ids.push(playback);
         step.put(Kind::Asset, &id, &asset)?;
-        jobs::tell_asset(&sim, step, "video.asset.updated", &asset)?;
+        events::of_asset(&sim, step, "updated", &asset)?;
         Ok::<_, ApiError>(())
     })?;
     sim.ring();
@@ -91,7 +91,7 @@ async fn delete(
         }
         step.delete(Kind::Playback, &playback)?;
         step.put(Kind::Asset, &id, &asset)?;
-        jobs::tell_asset(&sim, step, "video.asset.updated", &asset)?;
+        events::of_asset(&sim, step, "updated", &asset)?;
         Ok(())
     })?;
     sim.ring();

@@ -9,11 +9,11 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Authorized, Input, Named, Paging, created, data};
+use super::{Authorized, Input, Named, Paging, created, data, settings};
 use crate::{
-    documents::{Policy, Upload, UploadStatus},
+    documents::{Upload, UploadStatus},
     error::ApiError,
-    ids, ingest, jobs,
+    events, ids, ingest,
     sim::Sim,
     state::Kind,
 };
@@ -22,9 +22,6 @@ use crate::{
 const TIMEOUT: u32 = 3600;
 const TIMEOUT_MIN: u32 = 60;
 const TIMEOUT_MAX: u32 = 604_800;
-
-/// Characters of `passthrough` (the same page).
-const PASSTHROUGH_MAX: usize = 255;
 
 pub(super) fn router() -> Router<Sim> {
     Router::new()
@@ -53,7 +50,8 @@ async fn create(
             "timeout must be between 60 and 604800 seconds",
         ));
     }
-    let settings = checked(body.new_asset_settings.unwrap_or_default())?;
+    super::check_plan(&sim)?;
+    let settings = settings::checked(body.new_asset_settings.unwrap_or_default())?;
     let now = sim.now();
     let mut upload = Upload {
         id: ids::long(),
@@ -70,44 +68,10 @@ async fn create(
     upload.url = ingest::address(&sim, &upload);
     sim.state().step(|step| {
         step.put(Kind::Upload, &upload.id, &upload)?;
-        jobs::tell_upload(&sim, step, "video.upload.created", &upload)
+        events::of_upload(&sim, step, "created", &upload)
     })?;
     sim.ring();
     Ok(created(&upload.show(now)))
-}
-
-pub(super) fn check_passthrough(text: &str) -> Result<(), ApiError> {
-    if text.chars().count() > PASSTHROUGH_MAX {
-        return Err(ApiError::invalid(
-            "passthrough must be at most 255 characters",
-        ));
-    }
-    Ok(())
-}
-
-/// The settings as Mux shows them: whatever it was called and however it was written, there is a list
-/// of playback policies.
-fn checked(mut settings: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
-    if let Some(text) = settings.get("passthrough").and_then(Value::as_str) {
-        check_passthrough(text)?;
-    }
-    let deprecated = settings.remove("playback_policy");
-    let policy = settings.remove("playback_policies").or(deprecated);
-    let Some(policy) = policy.filter(|it| !it.is_null()) else {
-        return Ok(settings);
-    };
-    let list = if policy.is_array() {
-        policy
-    } else {
-        vec![policy].into()
-    };
-    if serde_json::from_value::<Vec<Policy>>(list.clone()).is_err() {
-        return Err(ApiError::invalid(
-            "playback_policies must be public or signed; drm is not supported here",
-        ));
-    }
-    settings.insert("playback_policies".to_owned(), list);
-    Ok(settings)
 }
 
 async fn show(
@@ -153,7 +117,7 @@ async fn cancel(
         }
         upload.status = UploadStatus::Cancelled;
         step.put(Kind::Upload, &upload.id, &upload)?;
-        jobs::tell_upload(&sim, step, "video.upload.cancelled", &upload)?;
+        events::of_upload(&sim, step, "cancelled", &upload)?;
         Ok(upload.show(now))
     })?;
     sim.ring();

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     draft::Draft,
     error::MediaError,
@@ -91,7 +93,7 @@ impl Static {
 }
 
 /// A static rendition that was made.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StaticFile {
     /// In pixels as displayed; `None` for sound alone.
     pub width: Option<u32>,

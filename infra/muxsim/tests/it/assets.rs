@@ -209,7 +209,8 @@ async fn an_asset_deleted_while_it_is_processed_leaves_nothing_either() {
         futures::future::join_all(paths.iter().map(|it| mux.delete(it))).await
     };
     let (processed, deleted) = tokio::join!(mux.sim.process(), delete_all);
-    assert_eq!(processed, Ok(20));
+    let processed = processed.unwrap();
+    assert!((1..=20).contains(&processed), "{processed}");
     for answer in deleted {
         answer.is(204);
     }

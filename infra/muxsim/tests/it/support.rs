@@ -71,7 +71,7 @@ pub(crate) struct Mux {
     pub(crate) sim: Sim,
     pub(crate) clock: Hand,
     pub(crate) http: Client,
-    options: Options,
+    pub(crate) options: Options,
     folder: TempDir,
     _server: AbortOnDropHandle<()>,
 }

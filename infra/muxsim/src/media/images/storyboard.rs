@@ -151,7 +151,7 @@ impl Grid {
 }
 
 impl Storyboard {
-    /// The storyboard as `WebVTT`, whose cues name parts of the image at `image_url`
+    /// The storyboard as WebVTT, whose cues name parts of the image at `image_url`
     /// (Media Fragments URI 1.0 §4.2.2).
     pub fn vtt(&self, image_url: &str) -> String {
         let mut vtt = String::from("WEBVTT\n");

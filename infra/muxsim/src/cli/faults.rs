@@ -1,0 +1,117 @@
+//! `muxsim faults`.
+
+use std::{collections::BTreeMap, io::Write};
+
+use anyhow::Context;
+use clap::Subcommand;
+use muxsim::{Fault, Faults};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::client::Client;
+
+/// One fault and how often it strikes: `duplicate=0.2`.
+pub(super) fn rate(text: &str) -> anyhow::Result<(Fault, f64)> {
+    let (name, rate) = text
+        .split_once('=')
+        .context("a fault is written as duplicate=0.2")?;
+    let fault: Fault = name.parse()?;
+    let rate = rate.parse().ok().filter(|it| (0.0..=1.0).contains(it));
+    Ok((fault, rate.context("a rate is between 0 and 1")?))
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Name all faults, what they do, and how often each strikes now
+    List {
+        #[command(flatten)]
+        client: Client,
+    },
+    /// Let these strike from now on, and no others
+    Set {
+        /// Such as duplicate=0.2
+        #[arg(required_unless_present_any = ["skew_seconds"], value_parser = rate)]
+        faults: Vec<(Fault, f64)>,
+        /// Another seed is another run; the same one repeats it
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// How far ahead the stand-in's clock is in what it signs and writes
+        #[arg(long, allow_negative_numbers = true)]
+        skew_seconds: Option<i64>,
+        /// How much later a delayed event is sent
+        #[arg(long, default_value_t = 60)]
+        delay_seconds: u32,
+        /// How long something slow or stalled takes
+        #[arg(long, default_value_t = 2)]
+        pause_seconds: u32,
+        #[command(flatten)]
+        client: Client,
+    },
+    /// Let nothing strike any more
+    Clear {
+        #[command(flatten)]
+        client: Client,
+    },
+    /// Show what struck what
+    Log {
+        #[command(flatten)]
+        client: Client,
+    },
+}
+
+const PATH: &str = "/_muxsim/faults";
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    let faults = match command {
+        Command::List { client } => client.ask(Method::GET, PATH, None).await?,
+        Command::Set {
+            faults,
+            seed,
+            skew_seconds,
+            delay_seconds,
+            pause_seconds,
+            client,
+        } => {
+            let faults = Faults {
+                seed,
+                rates: BTreeMap::from_iter(faults),
+                skew_seconds: skew_seconds.unwrap_or(0),
+                delay_seconds,
+                pause_seconds,
+            };
+            client.ask(Method::PUT, PATH, Some(&json!(faults))).await?
+        }
+        Command::Clear { client } => client.ask(Method::DELETE, PATH, None).await?,
+        Command::Log { client } => return log(&client).await,
+    };
+    show(&faults)
+}
+
+fn show(faults: &Value) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    for fault in faults["faults"].as_array().into_iter().flatten() {
+        let text = |name: &str| fault[name].as_str().unwrap_or_default();
+        let (name, rate, what) = (text("name"), &fault["rate"], text("what"));
+        writeln!(out, "{name:<18} {rate:<5} {what}")?;
+    }
+    let numbers = ["seed", "skew_seconds", "delay_seconds", "pause_seconds"];
+    let numbers = numbers.map(|it| format!("{it} {}", faults[it]));
+    writeln!(out, "{}", numbers.join(", "))?;
+    Ok(())
+}
+
+async fn log(client: &Client) -> anyhow::Result<()> {
+    let mishaps = client.ask(Method::GET, "/_muxsim/mishaps", None).await?;
+    let mut out = anstream::stdout().lock();
+    for mishap in mishaps.as_array().into_iter().flatten() {
+        let text = |name: &str| mishap[name].as_str().unwrap_or_default();
+        writeln!(
+            out,
+            "{}  {:<18} {}",
+            text("at"),
+            text("fault"),
+            text("struck")
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! An asset of its file: ready, or errored with a type and a message.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::{
+    documents::{Asset, AssetStatus, PlaybackId, Policy, Upload, UploadStatus},
+    events, fetch, ids,
+    media::{self, MediaError, Packaged},
+    sim::Sim,
+    state::{Kind, StateError, Step},
+};
+
+/// The largest file that is fetched, in bytes: what the portal lets people upload, times two.
+const FILE_MAX: u64 = 100 << 30;
+
+pub(crate) fn playback_id(policy: Policy) -> PlaybackId {
+    PlaybackId {
+        id: ids::playback(),
+        policy,
+    }
+}
+
+/// Why there is no video: a type, and a message.
+struct Failure(&'static str, String);
+
+impl From<MediaError> for Failure {
+    fn from(error: MediaError) -> Self {
+        tracing::info!(%error, "file is not a video");
+        Self(MediaError::KIND, error.mux_message().to_owned())
+    }
+}
+
+pub(super) async fn process(sim: &Sim, id: &str) -> Result<(), StateError> {
+    let asset: Option<Asset> = sim.state().get(Kind::Asset, id)?;
+    let Some(asset) = asset else { return Ok(()) };
+    let made = make(sim, &asset).await;
+    sim.watches().end(id);
+    let exists = sim.state().step(|step| {
+        // It may have been deleted, or given another playback id, while it was processed.
+        let Some(mut asset) = step.get::<Asset>(Kind::Asset, id)? else {
+            return Ok(false);
+        };
+        match made {
+            Ok(media) => {
+                let unusual = !media.non_standard.is_empty();
+                asset.status = AssetStatus::Ready;
+                asset.media = Some(media);
+                step.put(Kind::Asset, id, &asset)?;
+                if unusual {
+                    events::of_asset(sim, step, "non_standard_input_detected", &asset)?;
+                }
+                events::of_asset(sim, step, "ready", &asset)?;
+            }
+            Err(failure) => fail(sim, step, asset, &failure)?,
+        }
+        Ok::<_, StateError>(true)
+    })?;
+    if !exists {
+        super::expire::remove_files(sim, &asset);
+    }
+    sim.ring();
+    Ok(())
+}
+
+async fn make(sim: &Sim, asset: &Asset) -> Result<Packaged, Failure> {
+    let source = sim.upload_file(asset.source());
+    if asset.upload_id.is_none() && !source.exists() {
+        let address = asset.settings["inputs"][0]["url"]
+            .as_str()
+            .unwrap_or_default();
+        fetch::fetch(sim, address, &source, FILE_MAX)
+            .await
+            .map_err(|error| {
+                let message = format!("The input file could not be downloaded: {error}.");
+                Failure("download_failed", message)
+            })?;
+    }
+    Ok(package(sim, source, asset).await?)
+}
+
+async fn package(sim: &Sim, source: PathBuf, asset: &Asset) -> Result<Packaged, MediaError> {
+    let out = sim.media_folder(&asset.id);
+    let tier = asset.setting("max_resolution_tier");
+    let tallest = match tier.as_ref().and_then(|it| it.as_str()) {
+        Some("1440p") => 1440,
+        Some("2160p") => 2160,
+        _ => 1080,
+    };
+    let options = media::Options {
+        ffmpeg: sim.options().ffmpeg.clone(),
+        max_height: tallest,
+        watch: sim.watches().begin(&asset.id),
+        ..media::Options::default()
+    };
+    tokio::task::spawn_blocking(move || media::package(&source, &out, &options))
+        .await
+        .unwrap_or(Err(MediaError::NotMedia)) // a panic in a parser is a file it cannot read
+}
+
+/// A file that is no video errors the asset, and then its upload.
+fn fail(
+    sim: &Sim,
+    step: &Step<'_>,
+    mut asset: Asset,
+    Failure(kind, message): &Failure,
+) -> Result<(), StateError> {
+    asset.status = AssetStatus::Errored;
+    asset.errors = Some(json!({"type": kind, "messages": [message]}));
+    step.put(Kind::Asset, &asset.id, &asset)?;
+    events::of_asset(sim, step, "errored", &asset)?;
+    let upload = asset.upload_id.as_deref();
+    let upload = upload
+        .map(|id| step.get::<Upload>(Kind::Upload, id))
+        .transpose()?;
+    let Some(mut upload) = upload.flatten() else {
+        return Ok(());
+    };
+    upload.status = UploadStatus::Errored;
+    upload.error = Some(json!({"type": kind, "message": message}));
+    step.put(Kind::Upload, &upload.id, &upload)?;
+    events::of_upload(sim, step, "errored", &upload)
+}
