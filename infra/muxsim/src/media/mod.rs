@@ -1,4 +1,5 @@
-//! Turns an uploaded file into HLS: fragmented MP4 in folders, one folder per rendition.
+//! Turns an uploaded file into HLS: fragmented MP4 in folders, one folder per rendition. Beside that,
+//! into images ([`images`]) and into files to download ([`statics`]).
 //!
 //! MP4 and `QuickTime` files with H.264 and AAC are packaged without any other program; all else,
 //! and smaller renditions, take ffmpeg. Playlists are written by whoever serves the files.

@@ -31,11 +31,15 @@ fn watched<T: Send>(watch: &Watch, work: impl FnOnce() -> T + Send) -> (T, Vec<u
     })
 }
 
-/// Cancels the work as soon as some of it is done.
-fn interrupted<T: Send>(watch: &Watch, work: impl FnOnce() -> T + Send) -> T {
+/// Cancels the work as soon as it has begun.
+fn interrupted<T: Send>(
+    watch: &Watch,
+    has_begun: impl Fn() -> bool,
+    work: impl FnOnce() -> T + Send,
+) -> T {
     thread::scope(|scope| {
         let work = scope.spawn(work);
-        while !work.is_finished() && watch.percent() == 0 {
+        while !work.is_finished() && !has_begun() {
             thread::sleep(Duration::from_millis(1));
         }
         watch.cancel();
@@ -99,7 +103,10 @@ fn transcoding_that_is_cancelled_leaves_nothing() {
         ..Options::default()
     };
     let out = root.path().join("asset");
-    let answer = interrupted(&options.watch, || package(&source, &out, &options));
+    let has_begun = || options.watch.percent() > 0;
+    let answer = interrupted(&options.watch, has_begun, || {
+        package(&source, &out, &options)
+    });
     assert!(matches!(answer, Err(MediaError::Cancelled)), "{answer:?}");
     assert!((1..100).contains(&options.watch.percent()));
     leaves_only(root.path(), 1);
@@ -114,7 +121,8 @@ fn a_static_rendition_that_is_cancelled_leaves_nothing() {
     let out = root.path().join("highest.mp4");
     let wanted = Static::Highest;
     let make = || static_rendition(Some(&ffmpeg), &source, wanted, &out, &watch);
-    let answer = interrupted(&watch, make);
+    let has_begun = || fs::read_dir(root.path()).unwrap().count() > 1;
+    let answer = interrupted(&watch, has_begun, make);
     assert!(matches!(answer, Err(MediaError::Cancelled)), "{answer:?}");
     leaves_only(root.path(), 1);
 }
