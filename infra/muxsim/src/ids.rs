@@ -1,10 +1,20 @@
 //! Names as Mux makes them: letters and digits, 32 to 47 of them; events have a UUID.
 
 use rand::{RngExt, distr::Alphanumeric};
+use sha2::{Digest, Sha256};
+
+/// Characters of a long name.
+const LONG: usize = 44;
 
 /// The name of an upload, an asset or a track.
 pub(crate) fn long() -> String {
-    text(44)
+    text(LONG)
+}
+
+/// The name of an asset's own track, the same every time.
+pub(crate) fn of_track(asset: &str, place: usize) -> String {
+    let digest = hex::encode(Sha256::digest(format!("{asset} track {place}")));
+    digest[..LONG].to_owned()
 }
 
 /// The name of a playback id.

@@ -93,8 +93,12 @@ fn refused(status: StatusCode, code: &str) -> Response {
 enum Part {
     /// The whole file.
     Whole,
-    /// Bytes `from..=to` of `total`.
-    Range { from: u64, to: u64, total: u64 },
+    /// Bytes `from..=to` of `total`, or of as many as there will be.
+    Range {
+        from: u64,
+        to: u64,
+        total: Option<u64>,
+    },
     /// Nothing: how much of `total` has arrived?
     Query { total: Option<u64> },
 }
@@ -114,8 +118,13 @@ impl Part {
             return Some(Self::Query { total });
         }
         let (from, to) = range.split_once('-')?;
-        let (from, to, total) = (from.parse().ok()?, to.parse().ok()?, total.parse().ok()?);
-        (from <= to && to < total).then_some(Self::Range { from, to, total })
+        let (from, to) = (from.parse().ok()?, to.parse().ok()?);
+        let total = if total == "*" {
+            None
+        } else {
+            Some(total.parse().ok()?)
+        };
+        (from <= to && total.is_none_or(|it| to < it)).then_some(Self::Range { from, to, total })
     }
 }
 
@@ -146,17 +155,17 @@ async fn collect(sim: &Sim, id: &str, headers: &HeaderMap, body: &mut BodyDataSt
         Part::Query { .. } => return incomplete(arrived),
         Part::Whole => (Place::default(), true),
         Part::Range { from, to, total }
-            if to + 1 != total && !(to + 1 - from).is_multiple_of(QUANTUM) =>
+            if total != Some(to + 1) && !(to + 1 - from).is_multiple_of(QUANTUM) =>
         {
             return refused(StatusCode::BAD_REQUEST, "InvalidChunkSize");
         }
         Part::Range { from, .. } if from > arrived => return incomplete(arrived), // a gap: go back
-        Part::Range { total, .. } if total < arrived => {
+        Part::Range { total, .. } if total.is_some_and(|it| it < arrived) => {
             return refused(StatusCode::BAD_REQUEST, "InvalidContentRange");
         }
         Part::Range { from, to, total } => {
             let (kept, end) = (arrived, Some(to + 1));
-            (Place { from, kept, end }, to + 1 == total)
+            (Place { from, kept, end }, total == Some(to + 1))
         }
     };
     if let Some(fault) = struck(sim, id, part) {

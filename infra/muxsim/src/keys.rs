@@ -8,6 +8,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jsonwebtoken::DecodingKey;
+use pem::{EncodeConfig, LineEnding, Pem};
 use pkcs8::PrivateKeyInfoRef;
 use serde::{Deserialize, Serialize};
 
@@ -33,10 +34,9 @@ impl SigningKey {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError)?;
         let pkcs8 = pair.as_der().map_err(|_| KeyError)?;
         let wrapped = PrivateKeyInfoRef::try_from(pkcs8.as_ref()).map_err(|_| KeyError)?;
-        let pem = pem::encode(&pem::Pem::new(
-            "RSA PRIVATE KEY",
-            wrapped.private_key.as_bytes(),
-        ));
+        let pem = Pem::new("RSA PRIVATE KEY", wrapped.private_key.as_bytes());
+        let lines = EncodeConfig::new().set_line_ending(LineEnding::LF);
+        let pem = pem::encode_config(&pem, lines);
         Ok(Self {
             id: id.into(),
             private_key: STANDARD.encode(pem),

@@ -137,6 +137,8 @@ impl Sim {
             .merge(control::router())
             .merge(ingest::router())
             .merge(delivery::router())
+            .fallback(api::unknown)
+            .method_not_allowed_fallback(api::unknown)
             .with_state(self.clone())
     }
 

@@ -1,6 +1,12 @@
 //! Assets: create from an address, get, list, patch, delete, and what they were made of.
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::Response, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    response::Response,
+    routing::{delete, get},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -19,9 +25,13 @@ pub(super) fn router() -> Router<Sim> {
         .route("/video/v1/assets", get(list).post(create))
         .route(
             "/video/v1/assets/{id}",
-            get(show).patch(patch).delete(delete),
+            get(show).patch(patch).delete(remove),
         )
         .route("/video/v1/assets/{id}/input-info", get(input_info))
+        .route(
+            "/video/v1/assets/{id}/thumbnail-time",
+            delete(unset_thumbnail_time),
+        )
 }
 
 async fn create(
@@ -79,6 +89,8 @@ async fn list(
 struct PatchBody {
     passthrough: Option<String>,
     meta: Option<Map<String, Value>>,
+    /// Of the picture that is shown when nobody says which, in seconds.
+    thumbnail_time: Option<f64>,
 }
 
 async fn patch(
@@ -100,6 +112,13 @@ async fn patch(
             let meta = Value::from(meta);
             settings::check_meta(&meta)?;
             asset.settings.insert("meta".to_owned(), meta);
+        }
+        if let Some(seconds) = body.thumbnail_time {
+            if seconds < 0.0 {
+                return Err(ApiError::invalid("thumbnail_time must not be negative"));
+            }
+            let name = "thumbnail_time".to_owned();
+            asset.settings.insert(name, seconds.into());
         }
         Ok(())
     })?;
@@ -123,7 +142,7 @@ fn change(
     Ok(shown)
 }
 
-async fn delete(
+async fn remove(
     State(sim): State<Sim>,
     _: Authorized,
     Named(id): Named<String>,
@@ -138,6 +157,18 @@ async fn delete(
     sim.watches().cancel(&id);
     sim.ring();
     jobs::remove_files(&sim, &deleted);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn unset_thumbnail_time(
+    State(sim): State<Sim>,
+    _: Authorized,
+    Named(id): Named<String>,
+) -> Result<StatusCode, ApiError> {
+    change(&sim, &id, |asset| {
+        asset.settings.remove("thumbnail_time");
+        Ok(())
+    })?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -208,6 +208,11 @@ pub(crate) fn created(value: &Value) -> Response {
     (StatusCode::CREATED, data(value)).into_response()
 }
 
+/// An address or a method that there is not.
+pub(crate) async fn unknown() -> ApiError {
+    ApiError::not_found()
+}
+
 /// Takes away what is there.
 fn delete(sim: &Sim, kind: Kind, id: &str) -> Result<StatusCode, ApiError> {
     sim.state().step(|step| {

@@ -108,8 +108,10 @@ fn inputs(settings: &mut Map<String, Value>) -> Result<(), ApiError> {
             None if extra => return Err(wrong("needs a url")),
             _ => {}
         }
-        if !input["overlay_settings"].is_null() {
-            return Err(wrong("overlay_settings are not supported here"));
+        for name in ["overlay_settings", "generated_subtitles"] {
+            if !input[name].is_null() {
+                return Err(wrong(&format!("{name} are not supported here")));
+            }
         }
     }
     settings.insert("inputs".to_owned(), inputs.into());

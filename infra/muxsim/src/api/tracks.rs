@@ -118,10 +118,7 @@ async fn delete(
         let mut asset: Asset = step
             .get(Kind::Asset, &id)?
             .ok_or_else(ApiError::not_found)?;
-        if track
-            .strip_prefix(&id)
-            .is_some_and(|it| it.starts_with("track"))
-        {
+        if asset.has_own_track(&track) {
             return Err(ApiError::invalid(
                 "Neither video nor the primary audio track can be removed",
             ));

@@ -166,7 +166,7 @@ impl Asked<'_> {
         Ok(second)
     }
 
-    /// Of the middle, if nobody says when.
+    /// Of the asset's own time, or of the middle, if nobody says when.
     fn still(&self, admitted: &Admitted) -> Result<Still, Refusal> {
         self.only(&[
             "time", "width", "height", "rotate", "fit_mode", "flip_v", "flip_h",
@@ -175,10 +175,13 @@ impl Asked<'_> {
         if ![0, 90, 180, 270].contains(&rotate) {
             return Err(INVALID);
         }
+        let own = admitted.asset.setting("thumbnail_time");
+        let own = own.and_then(|it| it.as_f64());
         Ok(Still {
-            at: self
-                .second("time")?
-                .unwrap_or(admitted.asset.duration() / 2.0),
+            at: match self.second("time")? {
+                Some(at) => at,
+                None => own.unwrap_or(admitted.asset.duration() / 2.0),
+            },
             width: self.side("width", SIDE_MAX)?,
             height: self.side("height", SIDE_MAX)?,
             fit: self.read("fit_mode")?.unwrap_or(Fit::Preserve),

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{AddedTrack, StaticRendition, rounded, tier};
-use crate::media::{Packaged, Track, TrackKind};
+use crate::{
+    ids,
+    media::{Packaged, Track, TrackKind},
+};
 
 /// An asset.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -112,7 +115,7 @@ impl Asset {
             "ingest_type": if self.upload_id.is_some() { "on_demand_direct_upload" } else { "on_demand_url" },
             "progress": {"state": state, "progress": progress},
         });
-        for name in ["passthrough", "meta", "normalize_audio"] {
+        for name in ["passthrough", "meta", "normalize_audio", "thumbnail_time"] {
             if let Some(value) = self.setting(name) {
                 shown[name] = value;
             }
@@ -163,6 +166,12 @@ impl Asset {
         tier(width, height)
     }
 
+    /// Whether this names one of its own tracks, which are there as long as it is.
+    pub(crate) fn has_own_track(&self, id: &str) -> bool {
+        let count = self.media.as_ref().map_or(0, |it| it.tracks.len());
+        (0..count).any(|n| ids::of_track(&self.id, n) == id)
+    }
+
     /// Of its pictures, in pixels.
     pub(crate) fn size(&self) -> Option<(u32, u32)> {
         let tracks = &self.media.as_ref()?.tracks;
@@ -182,7 +191,7 @@ impl Asset {
         shown["resolution_tier"] = self.resolution_tier().into();
         shown["max_stored_resolution"] = "Audio only".into();
         let own = media.tracks.iter().enumerate();
-        let own = own.map(|(n, it)| show_track(&format!("{}track{n}", self.id), it));
+        let own = own.map(|(n, it)| show_track(&ids::of_track(&self.id, n), it));
         let added = self.added_tracks.iter().map(AddedTrack::show);
         shown["tracks"] = own.chain(added).collect();
         if !media.non_standard.is_empty() {

@@ -22,13 +22,21 @@ pub(crate) fn playback_id(policy: Policy) -> PlaybackId {
     }
 }
 
-/// Why there is no video: a type, and a message.
-struct Failure(&'static str, String);
+/// Why there is no video.
+enum Failure {
+    /// Somebody took the asset away meanwhile.
+    Cancelled,
+    /// A type, and a message.
+    Errored(&'static str, String),
+}
 
 impl From<MediaError> for Failure {
     fn from(error: MediaError) -> Self {
+        if matches!(error, MediaError::Cancelled) {
+            return Self::Cancelled;
+        }
         tracing::info!(%error, "file is not a video");
-        Self(MediaError::KIND, error.mux_message().to_owned())
+        Self::Errored(MediaError::KIND, error.mux_message().to_owned())
     }
 }
 
@@ -53,7 +61,8 @@ pub(super) async fn process(sim: &Sim, id: &str) -> Result<(), StateError> {
                 }
                 events::of_asset(sim, step, "ready", &asset)?;
             }
-            Err(failure) => fail(sim, step, asset, &failure)?,
+            Err(Failure::Errored(kind, message)) => fail(sim, step, asset, kind, &message)?,
+            Err(Failure::Cancelled) => {}
         }
         Ok::<_, StateError>(true)
     })?;
@@ -74,7 +83,7 @@ async fn make(sim: &Sim, asset: &Asset) -> Result<Packaged, Failure> {
             .await
             .map_err(|error| {
                 let message = format!("The input file could not be downloaded: {error}.");
-                Failure("download_failed", message)
+                Failure::Errored("download_failed", message)
             })?;
     }
     Ok(package(sim, source, asset).await?)
@@ -104,7 +113,8 @@ fn fail(
     sim: &Sim,
     step: &Step<'_>,
     mut asset: Asset,
-    Failure(kind, message): &Failure,
+    kind: &str,
+    message: &str,
 ) -> Result<(), StateError> {
     asset.status = AssetStatus::Errored;
     asset.errors = Some(json!({"type": kind, "messages": [message]}));

@@ -3,7 +3,7 @@
 use time::Duration;
 
 use crate::{
-    documents::{Asset, Deleted, Master},
+    documents::{Asset, Deleted, Master, Upload, UploadStatus},
     events,
     sim::Sim,
     state::{Kind, StateError, Step},
@@ -34,6 +34,22 @@ pub(super) fn expire(sim: &Sim) -> Result<(), StateError> {
     for asset in &gone {
         sim.watches().cancel(&asset.id);
         remove_files(sim, asset);
+    }
+    forget_uploads(sim)
+}
+
+/// What was sent to an upload that will never be an asset is kept by nobody.
+fn forget_uploads(sim: &Sim) -> Result<(), StateError> {
+    let now = sim.now();
+    for (id, upload) in sim.state().all::<Upload>(Kind::Upload)? {
+        let over = [UploadStatus::Cancelled, UploadStatus::TimedOut];
+        let file = sim.upload_file(&id);
+        // Somebody who is still sending keeps it open: it goes the next time.
+        if over.contains(&upload.status(now)) && file.exists() {
+            if let Some(_nobody_else) = sim.receivers().begin(&id) {
+                let _ = std::fs::remove_file(file);
+            }
+        }
     }
     Ok(())
 }

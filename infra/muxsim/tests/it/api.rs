@@ -279,3 +279,17 @@ async fn what_is_unknown_is_not_found() {
     let answer = mux.post("/video/v1/assets/some/playback-ids", &body).await;
     answer.refuses(404, "not_found");
 }
+
+#[tokio::test]
+async fn an_address_or_a_method_that_there_is_not_is_not_found_in_words() {
+    let mux = Mux::new().await;
+    mux.get("/video/v1/live-streams")
+        .await
+        .refuses(404, "not_found");
+    mux.get("/system/v1/nothing/at/all")
+        .await
+        .refuses(404, "not_found");
+    mux.delete("/video/v1/uploads")
+        .await
+        .refuses(404, "not_found");
+}

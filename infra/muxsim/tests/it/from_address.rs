@@ -99,6 +99,10 @@ async fn settings_that_cannot_be_are_refused_by_name() {
             "inputs[1] needs a url",
         ),
         (
+            json!({"inputs": [{"url": url, "generated_subtitles": [{"language_code": "en"}]}]}),
+            "generated_subtitles are not supported here",
+        ),
+        (
             json!({"inputs": [{"url": url, "overlay_settings": {}}]}),
             "overlay_settings",
         ),

@@ -1,6 +1,6 @@
 //! Sending files: whole, in chunks, broken off, again.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Mux, QUANTUM, video_of};
 
@@ -248,4 +248,52 @@ async fn too_much_or_too_little_is_refused_and_costs_nothing() {
         .await
         .is(200);
     assert_eq!(std::fs::read(mux.upload_file(&upload)).unwrap(), file);
+}
+
+#[tokio::test]
+async fn a_sender_may_not_know_yet_how_much_there_is() {
+    let mux = Mux::new().await;
+    let upload = mux.signed_upload().await;
+    let file = video_of(3 * QUANTUM + 100);
+    let first = format!("bytes 0-{}/*", 2 * QUANTUM - 1);
+    mux.put_as(&upload, &first, &file[..2 * QUANTUM])
+        .await
+        .has(2 * QUANTUM);
+    let odd = format!("bytes {}-{}/*", 2 * QUANTUM, file.len() - 1);
+    let answer = mux.put_as(&upload, &odd, &file[2 * QUANTUM..]).await;
+    answer.is_xml(400, "InvalidChunkSize");
+    let last = mux.put_range(
+        &upload,
+        2 * QUANTUM..=file.len() - 1,
+        file.len(),
+        &file[2 * QUANTUM..],
+    );
+    last.await.is(200);
+    mux.sim.process().await.unwrap();
+    assert_eq!(mux.asset_of(&upload).await["status"], "ready");
+}
+
+#[tokio::test]
+async fn what_was_sent_to_an_upload_that_ended_is_not_kept() {
+    let mux = Mux::new().await;
+    let (cancelled, late, open) = (
+        mux.signed_upload().await,
+        mux.signed_upload().await,
+        mux.upload(&json!({"timeout": 7200})).await,
+    );
+    for upload in [&cancelled, &late, &open] {
+        let file = video_of(2 * QUANTUM);
+        mux.put_range(upload, 0..=QUANTUM - 1, file.len(), &file[..QUANTUM])
+            .await
+            .has(QUANTUM);
+    }
+    mux.cancel(&cancelled).await.is(200);
+    mux.sim
+        .advance(time::Duration::seconds(3600))
+        .await
+        .unwrap();
+    mux.sim.process().await.unwrap();
+    assert!(!mux.upload_file(&cancelled).exists());
+    assert!(!mux.upload_file(&late).exists());
+    assert!(mux.upload_file(&open).exists());
 }

@@ -20,6 +20,7 @@ mod from_address;
 mod inbox;
 mod ingest;
 mod keys;
+mod memory;
 mod origin;
 mod pictures;
 mod playlists;

@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use muxsim::media;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    support::{AUDIO, Answer, Mux},
+    support::{AUDIO, Answer, Mux, text},
     viewer::{Token, playback_id, refuses},
 };
 
@@ -181,4 +182,28 @@ async fn without_ffmpeg_a_picture_says_what_is_missing() {
     let answer = picture(&mux, &asset, "thumbnail.png").await;
     let why = "Pictures need ffmpeg: put it on the PATH and start again";
     refuses(&answer, 501, 12, why);
+}
+
+#[tokio::test]
+async fn an_asset_can_say_which_picture_stands_for_it() {
+    let Some((mux, asset)) = with_ffmpeg("public").await else {
+        return;
+    };
+    let path = format!("/video/v1/assets/{}", text(&asset["id"]));
+    let patch = async |seconds: f64| {
+        let body = json!({"thumbnail_time": seconds});
+        Answer::to(mux.api(Method::PATCH, &path).json(&body)).await
+    };
+    let usual = picture(&mux, &asset, "thumbnail.png").await.bytes;
+    let shown = patch(0.0).await.is(200);
+    assert_eq!(shown["data"]["thumbnail_time"], 0.0);
+    let own = picture(&mux, &asset, "thumbnail.png").await.bytes;
+    assert_ne!(own, usual);
+    assert_eq!(
+        picture(&mux, &asset, "thumbnail.png?time=0").await.bytes,
+        own
+    );
+    mux.delete(&format!("{path}/thumbnail-time")).await.is(204);
+    assert_eq!(picture(&mux, &asset, "thumbnail.png").await.bytes, usual);
+    patch(-1.0).await.refuses(400, "invalid_parameters");
 }
