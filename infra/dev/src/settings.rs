@@ -6,9 +6,10 @@ use muxsim::SigningKey;
 
 use crate::aws::{Aws, TABLE};
 
-/// Who the local Mux believes we are. Not a secret: it opens nothing but the stand-in.
-pub const MUX_TOKEN_ID: &str = "local";
-pub const MUX_TOKEN_SECRET: &str = "local-mux-token-secret";
+/// Who the local Mux believes we are: what the `muxsim` command says when it is told nothing else. Not
+/// a secret: it opens nothing but the stand-in.
+pub const MUX_TOKEN_ID: &str = "muxsim";
+pub const MUX_TOKEN_SECRET: &str = "muxsim-secret";
 pub const MUX_WEBHOOK_SECRET: &str = "local-webhook-secret";
 
 /// Every variable that a function needs, for a stack whose pages and stand-ins are at `url`.

@@ -40,7 +40,7 @@ pub(crate) fn router() -> Router<Sim> {
 }
 
 fn shown(sim: &Sim) -> Json<Value> {
-    let now = sim.now();
+    let now = sim.now().truncate_to_second();
     data(&json!({
         "now": now.format(&Rfc3339).unwrap_or_default(),
         "unix": now.unix_timestamp(),

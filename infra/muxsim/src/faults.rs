@@ -79,7 +79,7 @@ impl std::str::FromStr for Fault {
 
 /// There is no such fault.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no fault {0:?}: `muxsim faults list` names them all")]
+#[error("there is no fault {0:?}: `muxsim --help` names them all")]
 pub struct UnknownFault(String);
 
 /// How often what goes wrong.
@@ -205,7 +205,7 @@ pub(crate) fn note(
     struck: impl Into<String>,
     at: OffsetDateTime,
 ) -> Result<(), StateError> {
-    let struck = struck.into();
+    let (struck, at) = (struck.into(), at.truncate_to_millisecond());
     tracing::info!(fault = fault.name(), struck, "a fault on purpose");
     step.put(Kind::Mishap, &ids::event(), &Mishap { fault, struck, at })?;
     step.keep(Kind::Mishap, MISHAPS)

@@ -192,7 +192,7 @@ async fn attempt(sim: &Sim, id: &str, mut delivery: Delivery) -> Result<(), Stat
     let now = sim.now();
     let done = Attempt {
         address: webhook.address.clone(),
-        at: now,
+        at: now.truncate_to_millisecond(),
         status: answer.status,
         faults: letter.faults,
     };

@@ -20,6 +20,13 @@ pub(super) fn rate(text: &str) -> anyhow::Result<(Fault, f64)> {
     Ok((fault, rate.context("a rate is between 0 and 1")?))
 }
 
+/// All faults and what they do, for whoever asks for help.
+pub(super) fn table() -> String {
+    let all = Fault::ALL.iter();
+    let rows = all.map(|it| format!("\n  {:<18} {}", it.name(), it.what()));
+    format!("Faults:{}", rows.collect::<String>())
+}
+
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Name all faults, what they do, and how often each strikes now

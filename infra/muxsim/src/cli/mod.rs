@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 ///
 /// Without a command it serves. Point Mux's SDK at it with `MUX_BASE_URL` and the token it prints.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_long_help = faults::table())]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

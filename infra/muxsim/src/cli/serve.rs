@@ -67,7 +67,7 @@ pub(super) struct Serve {
     /// Do without ffmpeg even if it is there
     #[arg(long)]
     no_ffmpeg: bool,
-    /// Let something go wrong, such as duplicate=0.2; repeat it for several (see `muxsim faults list`)
+    /// Let something go wrong, such as duplicate=0.2; repeat it for several. They are named below
     #[arg(long, value_name = "NAME=RATE", value_parser = super::faults::rate)]
     fault: Vec<(Fault, f64)>,
     /// The seed of the faults: the same one repeats a run
@@ -176,6 +176,9 @@ fn say(options: &Options, key: &SigningKey) -> anyhow::Result<()> {
     writeln!(out, "export MUX_TOKEN_SECRET={}", options.token_secret)?;
     writeln!(out, "export MUX_SIGNING_KEY={}", key.id)?;
     writeln!(out, "export MUX_PRIVATE_KEY={}", key.private_key)?;
+    if let Some(endpoint) = options.endpoints.first() {
+        writeln!(out, "export MUX_WEBHOOK_SECRET={}", endpoint.secret)?;
+    }
     writeln!(out)?;
     if options.ffmpeg.is_none() {
         writeln!(
