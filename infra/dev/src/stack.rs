@@ -166,7 +166,7 @@ fn mux(place: &Place, url: &str, key: &SigningKey) -> anyhow::Result<Sim> {
     settings::MUX_TOKEN_SECRET.clone_into(&mut options.token_secret);
     options.signing_keys.push(key.clone());
     options.rate_limit = Some(RateLimit::default());
-    options.ffmpeg = muxsim::media::find_ffmpeg(std::env::var_os("PATH").as_deref());
+    options.ffmpeg = muxsim::find_ffmpeg(std::env::var_os("PATH").as_deref());
     options.endpoints.push(Endpoint {
         address: format!("{url}/api/webhooks/mux"),
         secret: settings::MUX_WEBHOOK_SECRET.to_owned(),

@@ -3,7 +3,7 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     routing::{get, post},
 };
 use serde::Deserialize;
@@ -85,8 +85,9 @@ struct EventsQuery {
 async fn events(
     State(sim): State<Sim>,
     _: Authorized,
-    Query(query): Query<EventsQuery>,
+    query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
+    let Query(query) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
     let all: Vec<(String, LoggedEvent)> = sim.state().all(Kind::Event)?;
     let wanted = |it: &LoggedEvent| {
         query

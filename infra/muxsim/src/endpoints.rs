@@ -2,40 +2,31 @@
 
 use crate::{
     documents::Webhook,
-    ids,
-    options::{Endpoint, Options},
+    options::Options,
     state::{Kind, StateError, Step},
 };
 
-/// The endpoints of the options, and no others that options ever named.
-pub(crate) fn name(step: &Step<'_>, options: &Options, now: i64) -> Result<(), StateError> {
-    let mut known: Vec<(String, Webhook)> = step.all(Kind::Webhook)?;
-    for (id, webhook) in &known {
-        let named = |it: &Endpoint| it.address == webhook.address;
-        if webhook.by_options && !options.endpoints.iter().any(named) {
-            step.delete(Kind::Webhook, id)?;
+/// Brings what is kept into line with the options: all that they name, and no others that options ever
+/// named.
+pub(crate) fn adopt(step: &Step<'_>, options: &Options, now: i64) -> Result<(), StateError> {
+    let named = |it: &Webhook| {
+        let mut endpoints = options.endpoints.iter();
+        endpoints.any(|endpoint| endpoint.address == it.address)
+    };
+    for (id, webhook) in step.all::<Webhook>(Kind::Webhook)? {
+        if webhook.by_options && !named(&webhook) {
+            step.delete(Kind::Webhook, &id)?;
         }
     }
-    let mut number = known.iter().map(|(_, it)| it.number).max().unwrap_or(0);
     for endpoint in &options.endpoints {
-        let position = known
-            .iter()
-            .position(|(_, it)| it.address == endpoint.address);
-        let mut webhook = if let Some(position) = position {
-            known.swap_remove(position).1
-        } else {
-            number += 1;
-            Webhook {
-                id: ids::long(),
-                number,
-                address: endpoint.address.clone(),
-                secret: String::new(),
-                created_at: now,
-                enabled: true,
-                by_options: true,
-            }
+        let known = step.all::<Webhook>(Kind::Webhook)?;
+        let (address, secret) = (endpoint.address.clone(), endpoint.secret.clone());
+        let same = known.iter().find(|(_, it)| it.address == address);
+        let mut webhook = match same {
+            Some((_, webhook)) => webhook.clone(),
+            None => Webhook::beside(&known, address, String::new(), now),
         };
-        webhook.secret.clone_from(&endpoint.secret);
+        webhook.secret = secret;
         webhook.by_options = true;
         step.put(Kind::Webhook, &webhook.id, &webhook)?;
     }

@@ -1,5 +1,7 @@
 //! What the API says when it refuses: `{"error":{"type":"…","messages":["…"]}}`.
 
+use std::error::Error;
+
 use axum::{
     Json,
     http::StatusCode,
@@ -56,9 +58,20 @@ impl ApiError {
     }
 }
 
+/// What went wrong, and why, down to the first cause: no message repeats the one below it.
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut all = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        all.push(cause.to_string());
+        next = cause.source();
+    }
+    all.join(": ")
+}
+
 impl From<StateError> for ApiError {
     fn from(error: StateError) -> Self {
-        tracing::error!(%error, "the stand-in's state failed");
+        tracing::error!(error = causes(&error), "the stand-in's state failed");
         Self::internal()
     }
 }

@@ -123,8 +123,8 @@ pub(crate) fn of_track(
     webhooks::send(sim, step, &event(sim, &kind, "track", &track.id, &data))
 }
 
-/// Tells of a static rendition: `video.asset.static_rendition.{what}`; those of `mp4_support` are
-/// told of together, as `video.asset.static_renditions.{what}`.
+/// Tells of a static rendition: `video.asset.static_rendition.{what}`. Those of `mp4_support` are told
+/// of together, as events of their asset.
 pub(crate) fn of_rendition(
     sim: &Sim,
     step: &Step<'_>,

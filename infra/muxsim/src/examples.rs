@@ -34,7 +34,7 @@ fn subject(sim: &Sim, kind: &str) -> Result<(&'static str, Value), StateError> {
         return Ok(("static-rendition", rendition(sim, name)?));
     }
     if kind.starts_with("video.asset.") {
-        return Ok(("asset", asset(sim, name)?));
+        return Ok(("asset", asset(sim, kind)?));
     }
     if kind.starts_with("video.live_stream.simulcast_target.") {
         let data = json!({"id": ids::long(), "live_stream_id": ids::long(), "status": name,
@@ -55,7 +55,7 @@ fn newest_asset(sim: &Sim) -> Result<Option<Asset>, StateError> {
     Ok(all.into_iter().next_back().map(|(_, it)| it))
 }
 
-fn asset(sim: &Sim, name: &str) -> Result<Value, StateError> {
+fn asset(sim: &Sim, kind: &str) -> Result<Value, StateError> {
     let mut shown = match newest_asset(sim)? {
         Some(asset) => asset.snapshot(),
         None => json!({
@@ -75,9 +75,9 @@ fn asset(sim: &Sim, name: &str) -> Result<Value, StateError> {
             ],
         }),
     };
-    let (status, state, percent) = match name {
-        "created" => ("preparing", "ingesting", 0),
-        "errored" => ("errored", "errored", -1),
+    let (status, state, percent) = match kind {
+        "video.asset.created" => ("preparing", "ingesting", 0),
+        "video.asset.errored" => ("errored", "errored", -1),
         _ => ("ready", "completed", 100),
     };
     shown["status"] = status.into();

@@ -13,7 +13,9 @@ use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
+    error::causes,
     ids,
+    sim::Sim,
     state::{Kind, StateError, Step},
 };
 
@@ -93,7 +95,9 @@ pub struct Faults {
     /// How far ahead of the rest of the world the stand-in believes to be, in what it signs and
     /// writes; negative is behind.
     pub skew_seconds: i64,
+    /// How much later a delayed event is sent.
     pub delay_seconds: u32,
+    /// How long what is slow, or stalls, takes.
     pub pause_seconds: u32,
 }
 
@@ -109,10 +113,17 @@ impl Default for Faults {
     }
 }
 
-/// A rate is not one.
+/// The furthest that the clock may be off, in seconds: ten years.
+const SKEW_MAX: i64 = 10 * 365 * 86_400;
+
+/// Faults that cannot be.
 #[derive(Debug, thiserror::Error)]
-#[error("the rate of {} must be between 0 and 1", .0.name())]
-pub struct BadRate(Fault);
+pub enum BadFaults {
+    #[error("the rate of {} must be between 0 and 1", .0.name())]
+    Rate(Fault),
+    #[error("skew_seconds must be at most ten years")]
+    Skew,
+}
 
 impl Faults {
     /// None yet, from this seed.
@@ -123,17 +134,22 @@ impl Faults {
         }
     }
 
-    /// With one more.
+    /// With one more, which strikes that often. A rate beyond 0 and 1 is the nearer of the two.
     #[must_use]
     pub fn with(mut self, fault: Fault, rate: f64) -> Self {
-        self.rates.insert(fault, rate);
+        self.rates.insert(fault, rate.clamp(0.0, 1.0));
         self
     }
 
-    /// Whether every rate is one.
-    pub fn check(&self) -> Result<(), BadRate> {
-        let wrong = self.rates.iter().find(|it| !(0.0..=1.0).contains(it.1));
-        wrong.map_or(Ok(()), |(fault, _)| Err(BadRate(*fault)))
+    /// Whether every number is one that can be.
+    pub fn check(&self) -> Result<(), BadFaults> {
+        if let Some((fault, _)) = self.rates.iter().find(|it| !(0.0..=1.0).contains(it.1)) {
+            return Err(BadFaults::Rate(*fault));
+        }
+        if !(-SKEW_MAX..=SKEW_MAX).contains(&self.skew_seconds) {
+            return Err(BadFaults::Skew);
+        }
+        Ok(())
     }
 
     pub(crate) fn skew(&self) -> Duration {
@@ -196,6 +212,20 @@ pub struct Mishap {
     /// When, in the stand-in's own time.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
+}
+
+/// Whether a fault strikes now; if so, it is remembered.
+pub(crate) fn strikes(sim: &Sim, fault: Fault, struck: &str) -> bool {
+    if !sim.dice().strikes(fault) {
+        return false;
+    }
+    let noted = sim
+        .state()
+        .step(|step| note(step, fault, struck, sim.now()));
+    if let Err(error) = noted {
+        tracing::error!(error = causes(&error), "a fault could not be noted");
+    }
+    true
 }
 
 /// Remembers what a fault did.
@@ -262,16 +292,16 @@ mod tests {
 
     #[test]
     fn a_rate_beyond_always_is_refused() {
-        let faults = Faults::default().with(Fault::Slow, 1.5);
+        let of = |rate: f64| Faults {
+            rates: [(Fault::Slow, rate)].into(),
+            ..Faults::default()
+        };
+        let faults = of(1.5);
         assert_eq!(
             faults.check().unwrap_err().to_string(),
             "the rate of slow must be between 0 and 1"
         );
-        assert!(
-            Faults::default()
-                .with(Fault::Slow, f64::NAN)
-                .check()
-                .is_err()
-        );
+        assert!(of(f64::NAN).check().is_err());
+        assert_eq!(Faults::default().with(Fault::Slow, 1.5), of(1.0));
     }
 }

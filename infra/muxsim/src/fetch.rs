@@ -5,15 +5,20 @@ use std::{
     time::Duration,
 };
 
+use reqwest::Client;
 use tokio::{
     fs::{self, File},
     io::AsyncWriteExt,
 };
+use url::{Host, Url};
 
-use crate::sim::Sim;
+use crate::media::Watch;
 
 /// How long a server may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long a file may take: whoever sends slower than that does not mean it.
+const WHOLE: Duration = Duration::from_hours(6);
 
 /// Why a file could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -26,19 +31,25 @@ pub(crate) enum FetchError {
     Unreachable,
     #[error("it has more than {0} bytes")]
     TooLarge(u64),
+    #[error("nobody wants it any more")]
+    Cancelled,
     #[error("it could not be stored")]
     Io(#[from] std::io::Error),
 }
 
 /// Fetches a file of at most so many bytes; it appears whole or not at all.
 pub(crate) async fn fetch(
-    sim: &Sim,
     address: &str,
     to: &Path,
     most: u64,
+    watch: &Watch,
 ) -> Result<(), FetchError> {
     let partial = partial(to);
-    let fetched = stream(sim, address, &partial, most).await;
+    let fetched = tokio::select! {
+        fetched = stream(address, &partial, most) => fetched,
+        () = watch.cancelled() => Err(FetchError::Cancelled),
+        () = tokio::time::sleep(WHOLE) => Err(FetchError::Unreachable),
+    };
     if fetched.is_ok() {
         fs::rename(&partial, to).await?;
     } else {
@@ -54,11 +65,23 @@ fn partial(path: &Path) -> PathBuf {
     name.into()
 }
 
-async fn stream(sim: &Sim, address: &str, to: &Path, most: u64) -> Result<(), FetchError> {
-    if !is_web_address(address) {
-        return Err(FetchError::Address);
-    }
-    let waiting = tokio::time::timeout(SILENCE, sim.fetching().get(address).send());
+/// A client of its own: what is on this machine is reached without a proxy, all else as the
+/// environment says.
+fn client(address: &Url) -> Result<Client, FetchError> {
+    let near = match address.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    let builder = Client::builder();
+    let builder = if near { builder.no_proxy() } else { builder };
+    builder.build().map_err(|_| FetchError::Unreachable)
+}
+
+async fn stream(address: &str, to: &Path, most: u64) -> Result<(), FetchError> {
+    let address = web_address(address).ok_or(FetchError::Address)?;
+    let waiting = tokio::time::timeout(SILENCE, client(&address)?.get(address).send());
     let Ok(Ok(mut response)) = waiting.await else {
         return Err(FetchError::Unreachable);
     };
@@ -85,7 +108,9 @@ async fn stream(sim: &Sim, address: &str, to: &Path, most: u64) -> Result<(), Fe
     Ok(())
 }
 
-/// Whether files may be fetched from there at all.
-pub(crate) fn is_web_address(address: &str) -> bool {
-    address.starts_with("http://") || address.starts_with("https://")
+/// An address that files may be fetched from, and webhooks sent to.
+pub(crate) fn web_address(address: &str) -> Option<Url> {
+    let url = Url::parse(address).ok()?;
+    let good = matches!(url.scheme(), "http" | "https") && url.has_host();
+    good.then_some(url)
 }

@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     cors,
     documents::{Upload, UploadStatus},
+    error::causes,
     faults::{self, Fault},
     ids, jobs,
     sim::Sim,
@@ -192,14 +193,7 @@ fn struck(sim: &Sim, id: &str, part: Part) -> Option<Fault> {
     let mut possible = faults
         .into_iter()
         .filter(|it| ranged || *it != Fault::ShortRange);
-    let fault = possible.find(|it| sim.dice().strikes(*it))?;
-    let noted = sim
-        .state()
-        .step(|step| faults::note(step, fault, format!("upload {id}"), sim.now()));
-    if let Err(error) = noted {
-        tracing::error!(%error, "a fault could not be noted");
-    }
-    Some(fault)
+    possible.find(|it| faults::strikes(sim, *it, &format!("upload {id}")))
 }
 
 async fn harmed(sim: &Sim, id: &str, fault: Fault) -> Response {
@@ -217,7 +211,7 @@ fn finish(sim: &Sim, id: &str) -> Response {
     match jobs::arrived(sim, id) {
         Ok(()) => StatusCode::OK.into_response(),
         Err(error) => {
-            tracing::error!(%error, "upload could not be finished");
+            tracing::error!(error = causes(&error), "upload could not be finished");
             refused(StatusCode::SERVICE_UNAVAILABLE, "InternalError")
         }
     }

@@ -1,7 +1,7 @@
 //! A stand-in for Mux Video: direct uploads, processing, signed webhooks with retry, signed HLS. Offline.
 //!
 //! Owns: what Mux does, as its documentation and its own clients show it. Does not own: any of the
-//! portal's rules; it never sees the portal's code. Read in this order: [`sim`] (the whole), `api`
+//! portal's rules; it never sees the portal's code. Read in this order: `sim` (the whole), `api`
 //! (what can be asked), `ingest` (where files go), `delivery` (what viewers fetch), `webhooks`.
 
 mod api;
@@ -13,18 +13,18 @@ mod endpoints;
 mod error;
 pub mod events;
 mod examples;
-pub mod faults;
+mod faults;
 mod fetch;
 mod ids;
 mod ingest;
 mod jobs;
 mod keys;
 mod limits;
-pub mod media;
+mod media;
 mod options;
 mod restrictions;
 mod signed;
-pub mod sim;
+mod sim;
 mod state;
 mod trouble;
 mod underway;
@@ -32,9 +32,10 @@ mod usage;
 mod webhooks;
 
 pub use self::{
-    faults::{Fault, Faults},
-    keys::SigningKey,
+    faults::{BadFaults, Fault, Faults, Mishap, UnknownFault},
+    keys::{KeyError, SigningKey},
     limits::RateLimit,
+    media::find_ffmpeg,
     options::{Clock, Endpoint, Options},
     sim::{OpenError, Sim},
     state::StateError,

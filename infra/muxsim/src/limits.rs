@@ -11,12 +11,14 @@ use axum::{
 };
 use time::OffsetDateTime;
 
-use crate::sim::Sim;
+use crate::{api, sim::Sim};
 
 /// What an account may do.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RateLimit {
+    /// How many assets, uploads and other things of `/video/` may be created, for good.
     pub posts_per_second: f64,
+    /// How many other calls, for good.
     pub others_per_second: f64,
     /// How many calls of either kind may come at once after a pause.
     pub burst: f64,
@@ -57,8 +59,9 @@ impl Bucket {
 }
 
 impl Allowance {
-    fn take(&self, method: &Method, limit: RateLimit, now: OffsetDateTime) -> bool {
-        let (bucket, rate) = if method == Method::POST {
+    fn take(&self, request: &Request, limit: RateLimit, now: OffsetDateTime) -> bool {
+        let creates = request.method() == Method::POST && request.uri().path().contains("/video/");
+        let (bucket, rate) = if creates {
             (&self.posts, limit.posts_per_second)
         } else {
             (&self.others, limit.others_per_second)
@@ -73,7 +76,9 @@ impl Allowance {
 pub(crate) async fn enforce(State(sim): State<Sim>, request: Request, next: Next) -> Response {
     let now = sim.now();
     let limit = sim.options().rate_limit;
-    if limit.is_none_or(|limit| sim.allowance().take(request.method(), limit, now)) {
+    // Whoever cannot name the account uses nothing of its allowance up.
+    let limit = limit.filter(|_| api::is_authorized(&sim, request.headers()));
+    if limit.is_none_or(|limit| sim.allowance().take(&request, limit, now)) {
         return next.run(request).await;
     }
     too_many()

@@ -87,11 +87,12 @@ impl Referrer {
         };
         self.allowed_domains
             .iter()
+            .map(|it| it.to_ascii_lowercase())
             .any(|it| match it.strip_prefix('*') {
                 Some("") => true,
                 // `.example.com`: what is below it, and not itself.
                 Some(below) => host.ends_with(below),
-                None => host.eq_ignore_ascii_case(it),
+                None => host == it,
             })
     }
 }
@@ -142,6 +143,7 @@ mod tests {
         assert!(!below.allows(Some("https://www.example.com.evil.example/")));
         let exact = referrer(&["example.com"], false);
         assert!(exact.allows(Some("https://Example.com/")));
+        assert!(referrer(&["*.Example.COM"], false).allows(Some("https://a.example.com/")));
         assert!(!exact.allows(Some("https://www.example.com/")));
         assert!(!exact.allows(Some("not an address")));
     }

@@ -1,6 +1,7 @@
 //! The stand-in as a whole: its state, its work, its router.
 
 use std::{
+    panic::AssertUnwindSafe,
     path::PathBuf,
     sync::{
         Arc,
@@ -10,6 +11,7 @@ use std::{
 };
 
 use axum::Router;
+use futures::FutureExt;
 use time::OffsetDateTime;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,7 @@ use crate::{
     api, control, delivery,
     documents::Delivery,
     endpoints,
+    error::causes,
     faults::{Dice, Faults, Mishap},
     ingest, jobs,
     keys::PublicKey,
@@ -52,7 +55,6 @@ struct Inner {
     /// How far the stand-in's time is ahead of the world's, in milliseconds.
     ahead: AtomicI64,
     http: reqwest::Client,
-    fetching: reqwest::Client,
     /// Rings when there may be something to process.
     files: Notify,
     /// Rings when there may be something to deliver.
@@ -92,7 +94,7 @@ impl Sim {
         let state = State::open(&options.folder.join("mux.sqlite"))?;
         let (secret, ahead) = state.step(|step| {
             let now = (options.clock)().unix_timestamp();
-            endpoints::name(step, &options, now)?;
+            endpoints::adopt(step, &options, now)?;
             for key in &options.signing_keys {
                 step.put(Kind::SigningKey, &key.id, &PublicKey::of(key, now))?;
             }
@@ -112,8 +114,8 @@ impl Sim {
             paths: PathSigner::new(&secret).ok_or(OpenError::Secret)?,
             http: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
                 .build()?,
-            fetching: reqwest::Client::new(),
             files: Notify::new(),
             events: Notify::new(),
             pictures: Semaphore::new(options.workers.max(1)),
@@ -149,14 +151,14 @@ impl Sim {
         let work = async { tokio::join!(self.keep_processing(), self.keep_delivering()) };
         tokio::select! {
             _ = work => {}
-            () = stop.cancelled() => {}
+            () = stop.cancelled() => self.0.watches.cancel_all(),
         }
     }
 
     async fn keep_processing(&self) {
         loop {
-            if let Err(error) = self.process().await {
-                tracing::error!(error, "files could not be processed");
+            if let Err(error) = survived(self.process(), 0).await {
+                tracing::error!(error = causes(&error), "files could not be processed");
             }
             let _ = tokio::time::timeout(IDLE, self.0.files.notified()).await;
         }
@@ -164,8 +166,8 @@ impl Sim {
 
     async fn keep_delivering(&self) {
         loop {
-            if let Err(error) = self.deliver().await {
-                tracing::error!(%error, "webhooks could not be delivered");
+            if let Err(error) = survived(self.deliver(), 0).await {
+                tracing::error!(error = causes(&error), "webhooks could not be delivered");
             }
             let next = webhooks::next_at(self).ok().flatten();
             let next = next.map_or(IDLE, |at| {
@@ -178,11 +180,9 @@ impl Sim {
 
     /// Makes videos of all files that have arrived, and all that was asked for besides. Says of how
     /// many things.
-    pub async fn process(&self) -> Result<usize, String> {
+    pub async fn process(&self) -> Result<usize, StateError> {
         let _alone = self.0.processing.lock().await;
-        jobs::process_all(self)
-            .await
-            .map_err(|error| error.to_string())
+        jobs::process_all(self).await
     }
 
     /// Tries every webhook that is due. Says how many.
@@ -200,7 +200,7 @@ impl Sim {
     /// is then.
     pub async fn advance(&self, by: time::Duration) -> Result<OffsetDateTime, StateError> {
         let _alone = self.0.advancing.lock().await;
-        let goal = self.ahead() + by;
+        let goal = (self.ahead() + by).min(FURTHEST);
         while let Some(at) = webhooks::next_at(self)? {
             let ahead = time::Duration::milliseconds(at - millis(self.world()));
             if ahead > goal {
@@ -262,11 +262,6 @@ impl Sim {
         &self.0.http
     }
 
-    /// For inputs: files move.
-    pub(crate) fn fetching(&self) -> &reqwest::Client {
-        &self.0.fetching
-    }
-
     pub(crate) fn dice(&self) -> &Dice {
         &self.0.dice
     }
@@ -294,6 +289,11 @@ impl Sim {
     /// Rings whenever there may be a new event.
     pub(crate) fn follow(&self) -> watch::Receiver<()> {
         self.0.followers.subscribe()
+    }
+
+    /// Rings when there may be something to deliver.
+    pub(crate) async fn news(&self) {
+        self.0.events.notified().await;
     }
 
     pub(crate) async fn work_to_do(&self) {
@@ -345,8 +345,20 @@ impl Sim {
     }
 }
 
+/// How far ahead the stand-in may be: a calendar ends somewhere.
+const FURTHEST: time::Duration = time::Duration::days(100 * 365);
+
 /// Where the time that was let pass is kept.
 const AHEAD: &str = "ahead";
+
+/// A panic in one piece of work ends that piece, and is an answer of none.
+async fn survived<T, E>(work: impl Future<Output = Result<T, E>>, none: T) -> Result<T, E> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|_| {
+        tracing::error!("a piece of work panicked; the next one goes on");
+        Ok(none)
+    })
+}
 
 /// Milliseconds since the epoch.
 pub(crate) fn millis(at: OffsetDateTime) -> i64 {

@@ -20,18 +20,7 @@ use crate::{
 /// Lets a fault strike a call, before or after it is done.
 pub(crate) async fn strike(State(sim): State<Sim>, request: Request, next: Next) -> Response {
     let call = format!("{} {}", request.method(), request.uri().path());
-    let strikes = |fault: Fault| {
-        let strikes = sim.dice().strikes(fault);
-        if strikes {
-            let noted = sim
-                .state()
-                .step(|step| faults::note(step, fault, &call, sim.now()));
-            if let Err(error) = noted {
-                tracing::error!(%error, "a fault could not be noted");
-            }
-        }
-        strikes
-    };
+    let strikes = |fault: Fault| faults::strikes(&sim, fault, &call);
     if strikes(Fault::TooManyRequests) {
         return limits::too_many();
     }

@@ -59,6 +59,17 @@ impl Watches {
         }
     }
 
+    /// Ends one piece of work, if it is under way.
+    pub(crate) fn cancel_one(&self, name: &str) {
+        if let Some(watch) = self.lock().get(name) {
+            watch.cancel();
+        }
+    }
+
+    pub(crate) fn cancel_all(&self) {
+        self.lock().values().for_each(Watch::cancel);
+    }
+
     /// How far it is, in percent.
     pub(crate) fn percent(&self, name: &str) -> Option<u8> {
         self.lock().get(name).map(Watch::percent)

@@ -1,5 +1,7 @@
 //! Assets: create from an address, get, list, patch, delete, and what they were made of.
 
+use std::collections::BTreeMap;
+
 use axum::{
     Json, Router,
     extract::State,
@@ -40,8 +42,7 @@ async fn create(
     Input(body): Input<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
     super::check_plan(&sim)?;
-    let mut settings = settings::checked(body)?;
-    let test = settings.remove("test") == Some(Value::Bool(true));
+    let settings = settings::checked(body)?;
     if settings
         .get("inputs")
         .is_none_or(|it| it[0]["url"].is_null())
@@ -50,7 +51,7 @@ async fn create(
     }
     let asset = sim
         .state()
-        .step(|step| jobs::begin(&sim, step, ids::long(), None, test, settings))?;
+        .step(|step| jobs::begin(&sim, step, ids::long(), None, settings))?;
     sim.ring();
     Ok(created(&asset.show(None)))
 }
@@ -73,6 +74,9 @@ async fn list(
     page: Paging,
 ) -> Result<Json<Value>, ApiError> {
     let mut assets: Vec<(String, Asset)> = sim.state().all(Kind::Asset)?;
+    if page.live_stream_id.is_some() {
+        assets.clear(); // there are none here
+    }
     if let Some(upload) = &page.upload_id {
         assets.retain(|(_, asset)| asset.upload_id.as_ref() == Some(upload));
     }
@@ -88,7 +92,7 @@ async fn list(
 #[derive(Deserialize)]
 struct PatchBody {
     passthrough: Option<String>,
-    meta: Option<Map<String, Value>>,
+    meta: Option<BTreeMap<String, String>>,
     /// Of the picture that is shown when nobody says which, in seconds.
     thumbnail_time: Option<f64>,
 }
@@ -109,9 +113,8 @@ async fn patch(
             None => {}
         }
         if let Some(meta) = body.meta {
-            let meta = Value::from(meta);
             settings::check_meta(&meta)?;
-            asset.settings.insert("meta".to_owned(), meta);
+            asset.settings.insert("meta".to_owned(), json!(meta));
         }
         if let Some(seconds) = body.thumbnail_time {
             if seconds < 0.0 {
@@ -132,7 +135,7 @@ fn change(
     work: impl FnOnce(&mut Asset) -> Result<(), ApiError>,
 ) -> Result<Value, ApiError> {
     let shown = sim.state().step(|step| {
-        let mut asset: Asset = step.get(Kind::Asset, id)?.ok_or_else(ApiError::not_found)?;
+        let mut asset: Asset = super::found(step, Kind::Asset, id)?;
         work(&mut asset)?;
         step.put(Kind::Asset, id, &asset)?;
         events::of_asset(sim, step, "updated", &asset)?;
@@ -148,9 +151,7 @@ async fn remove(
     Named(id): Named<String>,
 ) -> Result<StatusCode, ApiError> {
     let deleted = sim.state().step(|step| {
-        let asset: Asset = step
-            .get(Kind::Asset, &id)?
-            .ok_or_else(ApiError::not_found)?;
+        let asset: Asset = super::found(step, Kind::Asset, &id)?;
         jobs::remove(&sim, step, &asset)?;
         Ok::<_, ApiError>(asset)
     })?;

@@ -1,22 +1,16 @@
 //! Webhook endpoints: create, get, list, patch, delete. A secret is told once, and is never changed:
 //! who wants another one makes a second endpoint.
 
-use axum::{
-    Json, Router,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::get,
-};
+use axum::{Json, Router, extract::State, http::StatusCode, response::Response, routing::get};
 use rand::Rng;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Authorized, Input, Named, Paging, data};
+use super::{Authorized, Input, Named, Paging, created, data};
 use crate::{
     documents::Webhook,
     error::ApiError,
-    fetch, ids,
+    fetch,
     sim::Sim,
     state::{Kind, Step},
 };
@@ -31,7 +25,7 @@ pub(super) fn router() -> Router<Sim> {
 
 /// Nobody else in the environment may have the address.
 fn check_address(step: &Step<'_>, address: &str, but: &str) -> Result<(), ApiError> {
-    if !fetch::is_web_address(address) {
+    if fetch::web_address(address).is_none() {
         return Err(ApiError::invalid("address must be http or https"));
     }
     let taken = step.all::<Webhook>(Kind::Webhook)?;
@@ -61,22 +55,14 @@ async fn create(
     let shown = sim.state().step(|step| {
         check_address(step, &body.address, "")?;
         let others = step.all::<Webhook>(Kind::Webhook)?;
-        let number = others.iter().map(|(_, it)| it.number).max().unwrap_or(0);
-        let webhook = Webhook {
-            id: ids::long(),
-            number: number + 1,
-            address: body.address,
-            secret: hex::encode(secret),
-            created_at: sim.now().unix_timestamp(),
-            enabled: true,
-            by_options: false,
-        };
+        let now = sim.now().unix_timestamp();
+        let webhook = Webhook::beside(&others, body.address, hex::encode(secret), now);
         step.put(Kind::Webhook, &webhook.id, &webhook)?;
         let mut shown = webhook.show();
         shown["signing_secret"] = webhook.secret.into();
         Ok::<_, ApiError>(shown)
     })?;
-    Ok((StatusCode::CREATED, data(&shown)).into_response())
+    Ok(created(&shown))
 }
 
 async fn show(

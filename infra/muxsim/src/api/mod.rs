@@ -26,10 +26,17 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
-use crate::{documents::Asset, error::ApiError, ids, limits, sim::Sim, state::Kind, trouble};
+use crate::{
+    documents::Asset,
+    error::ApiError,
+    ids, limits,
+    sim::Sim,
+    state::{Kind, Step},
+    trouble,
+};
 
 pub(crate) fn router(sim: &Sim) -> Router<Sim> {
     Router::new()
@@ -66,14 +73,19 @@ impl FromRequestParts<Sim> for Authorized {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, sim: &Sim) -> Result<Self, ApiError> {
-        let options = sim.options();
-        let expected = STANDARD.encode(format!("{}:{}", options.token_id, options.token_secret));
-        let sent = basic(&parts.headers).unwrap_or_default();
-        if bool::from(sent.as_bytes().ct_eq(expected.as_bytes())) {
-            return Ok(Self);
-        }
-        Err(ApiError::unauthorized())
+        let authorized = is_authorized(sim, &parts.headers);
+        authorized
+            .then_some(Self)
+            .ok_or_else(ApiError::unauthorized)
     }
+}
+
+/// Whether a call names the account's token and its secret.
+pub(crate) fn is_authorized(sim: &Sim, headers: &HeaderMap) -> bool {
+    let options = sim.options();
+    let expected = STANDARD.encode(format!("{}:{}", options.token_id, options.token_secret));
+    let sent = basic(headers).unwrap_or_default();
+    bool::from(sent.as_bytes().ct_eq(expected.as_bytes()))
 }
 
 fn basic(headers: &HeaderMap) -> Option<&str> {
@@ -131,7 +143,10 @@ impl<T: DeserializeOwned> FromRequest<Sim> for Input<T> {
         } else {
             bytes
         };
-        serde_json::from_slice(&bytes)
+        // A list is not taken for an object with its fields in order.
+        let object: Map<String, Value> = serde_json::from_slice(&bytes)
+            .map_err(|_| ApiError::invalid("The request body must be a JSON object"))?;
+        serde_path_to_error::deserialize(Value::from(object))
             .map(Self)
             .map_err(|error| ApiError::invalid(error.to_string()))
     }
@@ -145,6 +160,7 @@ pub(crate) struct Paging {
     /// Where a list that has cursors goes on; counts for more than `page` and `limit`.
     cursor: Option<String>,
     pub(crate) upload_id: Option<String>,
+    pub(crate) live_stream_id: Option<String>,
 }
 
 /// What a cursor says, in base64 of JSON, as Mux's do.
@@ -211,6 +227,11 @@ pub(crate) fn created(value: &Value) -> Response {
 /// An address or a method that there is not.
 pub(crate) async fn unknown() -> ApiError {
     ApiError::not_found()
+}
+
+/// A document that has to be there.
+fn found<T: DeserializeOwned>(step: &Step<'_>, kind: Kind, id: &str) -> Result<T, ApiError> {
+    step.get(kind, id)?.ok_or_else(ApiError::not_found)
 }
 
 /// Takes away what is there.

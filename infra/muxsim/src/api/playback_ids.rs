@@ -46,9 +46,7 @@ async fn create(
     let playback = jobs::playback_id(policy);
     let shown = json!({"id": playback.id, "policy": policy});
     sim.state().step(|step| {
-        let mut asset: Asset = step
-            .get(Kind::Asset, &id)?
-            .ok_or_else(ApiError::not_found)?;
+        let mut asset: Asset = super::found(step, Kind::Asset, &id)?;
         let pointer = PlaybackPointer {
             asset_id: id.clone(),
             policy,
@@ -81,9 +79,7 @@ async fn delete(
     Named((id, playback)): Named<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     sim.state().step(|step| {
-        let mut asset: Asset = step
-            .get(Kind::Asset, &id)?
-            .ok_or_else(ApiError::not_found)?;
+        let mut asset: Asset = super::found(step, Kind::Asset, &id)?;
         let before = asset.playback_ids.len();
         asset.playback_ids.retain(|it| it.id != playback);
         if asset.playback_ids.len() == before {

@@ -16,7 +16,7 @@ use crate::{
     error::ApiError,
     events, jobs,
     sim::Sim,
-    state::{Kind, Step},
+    state::Kind,
 };
 
 pub(super) fn router() -> Router<Sim> {
@@ -28,10 +28,6 @@ pub(super) fn router() -> Router<Sim> {
         )
         .route("/video/v1/assets/{id}/mp4-support", put(mp4_support))
         .route("/video/v1/assets/{id}/master-access", put(master_access))
-}
-
-fn asset(step: &Step<'_>, id: &str) -> Result<Asset, ApiError> {
-    step.get(Kind::Asset, id)?.ok_or_else(ApiError::not_found)
 }
 
 #[derive(Deserialize)]
@@ -52,9 +48,12 @@ async fn create(
     let rendition = rendition.ok_or_else(ApiError::not_found)?;
     let shown = rendition.show();
     sim.state().step(|step| {
-        let mut asset = asset(step, &id)?;
+        let mut asset: Asset = super::found(step, Kind::Asset, &id)?;
         if asset.status == AssetStatus::Errored {
             return Err(ApiError::invalid("Asset is errored"));
+        }
+        if asset.static_renditions.iter().any(|it| it.by_mp4_support) {
+            return Err(settings::exclusive());
         }
         if asset
             .static_renditions
@@ -79,7 +78,7 @@ async fn remove(
     Named((id, rendition)): Named<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     let gone = sim.state().step(|step| {
-        let mut asset = asset(step, &id)?;
+        let mut asset: Asset = super::found(step, Kind::Asset, &id)?;
         let mut renditions = asset.static_renditions.iter();
         let place = renditions.position(|it| it.id == rendition);
         let gone = asset
@@ -90,9 +89,18 @@ async fn remove(
         Ok::<_, ApiError>(gone)
     })?;
     sim.ring();
-    // It may not have been made yet.
-    let _ = tokio::fs::remove_file(sim.extras_folder(&id).join(gone.name)).await;
+    forget(&sim, &id, &[gone]).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends what is being made, and removes what has been: files that nothing leads to any more.
+async fn forget(sim: &Sim, asset: &str, gone: &[StaticRendition]) {
+    for rendition in gone {
+        sim.watches()
+            .cancel_one(&format!("{asset}/{}", rendition.id));
+        let file = sim.extras_folder(asset).join(rendition.file_name());
+        let _ = tokio::fs::remove_file(file).await; // it may not have been made yet
+    }
 }
 
 #[derive(Deserialize)]
@@ -111,11 +119,13 @@ async fn mp4_support(
         .remove("mp4_support")
         .unwrap_or_default();
     let support = wanted.as_str().unwrap_or_default().to_owned();
-    let shown = sim.state().step(|step| {
-        let mut asset = asset(step, &id)?;
-        let before = asset.static_renditions.len();
-        asset.static_renditions.retain(|it| !it.by_mp4_support);
-        let removed = before != asset.static_renditions.len();
+    let (shown, gone) = sim.state().step(|step| {
+        let mut asset: Asset = super::found(step, Kind::Asset, &id)?;
+        let older = |it: &mut StaticRendition| it.by_mp4_support;
+        let gone: Vec<StaticRendition> = asset.static_renditions.extract_if(.., older).collect();
+        if !asset.static_renditions.is_empty() && support != "none" {
+            return Err(settings::exclusive());
+        }
         asset.settings.insert("mp4_support".to_owned(), wanted);
         let added = jobs::by_mp4_support(&support);
         let preparing = !added.is_empty();
@@ -123,12 +133,13 @@ async fn mp4_support(
         step.put(Kind::Asset, &id, &asset)?;
         if preparing {
             events::of_asset(&sim, step, "static_renditions.preparing", &asset)?;
-        } else if removed {
+        } else if !gone.is_empty() {
             events::of_asset(&sim, step, "static_renditions.deleted", &asset)?;
         }
-        Ok::<_, ApiError>(asset.show(None))
+        Ok((asset.show(None), gone))
     })?;
     sim.ring();
+    forget(&sim, &id, &gone).await;
     Ok(data(&shown))
 }
 
@@ -144,7 +155,7 @@ async fn master_access(
     Input(body): Input<MasterBody>,
 ) -> Result<Json<Value>, ApiError> {
     let shown = sim.state().step(|step| {
-        let mut asset = asset(step, &id)?;
+        let mut asset: Asset = super::found(step, Kind::Asset, &id)?;
         let what = match (body.master_access.as_str(), asset.master.is_some()) {
             ("temporary", false) => {
                 asset.master = Some(Master::Preparing);

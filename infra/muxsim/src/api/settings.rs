@@ -1,6 +1,9 @@
 //! What an asset may be asked to be: checked once, for uploads and for assets, and brought into the
 //! form in which Mux shows it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{documents::Policy, error::ApiError, fetch, media::statics::Static};
@@ -28,14 +31,45 @@ const CHOICES: [(&str, &[&str]); 5] = [
     ),
 ];
 
+/// Of which type each setting is; what nobody knows is kept as it is.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only its types are of interest")]
+struct Types {
+    passthrough: Option<String>,
+    meta: Option<BTreeMap<String, String>>,
+    normalize_audio: Option<bool>,
+    test: Option<bool>,
+    static_renditions: Option<Vec<Rendition>>,
+    inputs: Option<Vec<InputTypes>>,
+}
+
+#[derive(Deserialize)]
+struct Rendition {
+    resolution: String,
+    #[serde(default)]
+    passthrough: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only its types are of interest")]
+struct InputTypes {
+    url: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    name: Option<String>,
+    language_code: Option<String>,
+    passthrough: Option<String>,
+    closed_captions: Option<bool>,
+}
+
 /// Whether settings are known, and where they are written in several ways, in one of them.
 pub(super) fn checked(mut settings: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
-    if let Some(text) = settings.get("passthrough").and_then(Value::as_str) {
-        check_passthrough(text)?;
-    }
-    if let Some(meta) = settings.get("meta") {
-        check_meta(meta)?;
-    }
+    policies(&mut settings)?;
+    inputs(&mut settings)?;
+    let types: Types = serde_path_to_error::deserialize(Value::from(settings.clone()))
+        .map_err(|error| ApiError::invalid(error.to_string()))?;
+    check_passthrough(types.passthrough.as_deref().unwrap_or_default())?;
+    check_meta(&types.meta.unwrap_or_default())?;
     for (name, choices) in CHOICES {
         if let Some(value) = settings.get(name).filter(|it| !it.is_null())
             && !value.as_str().is_some_and(|it| choices.contains(&it))
@@ -46,10 +80,18 @@ pub(super) fn checked(mut settings: Map<String, Value>) -> Result<Map<String, Va
             )));
         }
     }
-    policies(&mut settings)?;
-    inputs(&mut settings)?;
-    renditions(&settings)?;
+    renditions(&settings, &types.static_renditions.unwrap_or_default())?;
     Ok(settings)
+}
+
+/// What stands in a playlist between quotes.
+pub(super) fn check_name(what: &str, text: &str) -> Result<(), ApiError> {
+    if text.chars().any(|it| it == '"' || it.is_control()) {
+        return Err(ApiError::invalid(format!(
+            "{what} must have neither quotes nor line ends"
+        )));
+    }
+    Ok(())
 }
 
 pub(super) fn check_passthrough(text: &str) -> Result<(), ApiError> {
@@ -61,10 +103,9 @@ pub(super) fn check_passthrough(text: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-pub(super) fn check_meta(meta: &Value) -> Result<(), ApiError> {
+pub(super) fn check_meta(meta: &BTreeMap<String, String>) -> Result<(), ApiError> {
     for (name, most) in META {
-        let text = meta[name].as_str().unwrap_or_default();
-        if text.chars().count() > most {
+        if meta.get(name).is_some_and(|it| it.chars().count() > most) {
             return Err(ApiError::invalid(format!(
                 "meta.{name} must be at most {most} characters"
             )));
@@ -77,6 +118,12 @@ pub(super) fn check_meta(meta: &Value) -> Result<(), ApiError> {
 fn policies(settings: &mut Map<String, Value>) -> Result<(), ApiError> {
     let deprecated = settings.remove("playback_policy");
     let policy = settings.remove("playback_policies").or(deprecated);
+    let policy = policy.filter(|it| !it.is_null());
+    let advanced = settings.get("advanced_playback_policies").map(|it| {
+        let entries = it.as_array().into_iter().flatten();
+        entries.map(|it| it["policy"].clone()).collect::<Value>()
+    });
+    let policy = policy.or(advanced);
     let Some(list) = policy.filter(|it| !it.is_null()).map(listed) else {
         return Ok(());
     };
@@ -102,13 +149,21 @@ fn inputs(settings: &mut Map<String, Value>) -> Result<(), ApiError> {
         let kind = input["type"].as_str();
         let extra = matches!(kind, Some("text" | "audio"));
         match input["url"].as_str() {
-            Some(url) if !fetch::is_web_address(url) => {
+            Some(url) if fetch::web_address(url).is_none() => {
                 return Err(wrong("url must be http or https"));
             }
             None if extra => return Err(wrong("needs a url")),
             _ => {}
         }
-        for name in ["overlay_settings", "generated_subtitles"] {
+        for name in ["name", "language_code"] {
+            check_name(name, input[name].as_str().unwrap_or_default())?;
+        }
+        for name in [
+            "overlay_settings",
+            "generated_subtitles",
+            "start_time",
+            "end_time",
+        ] {
             if !input[name].is_null() {
                 return Err(wrong(&format!("{name} are not supported here")));
             }
@@ -134,20 +189,27 @@ fn input(value: &Value) -> Value {
     }
 }
 
-fn renditions(settings: &Map<String, Value>) -> Result<(), ApiError> {
-    let Some(renditions) = settings.get("static_renditions") else {
-        return Ok(());
-    };
-    let asked = settings.get("mp4_support").and_then(Value::as_str);
-    if asked.is_some_and(|it| it != "none") {
-        return Err(ApiError::invalid(
-            "static_renditions and mp4_support exclude each other",
-        ));
+fn renditions(settings: &Map<String, Value>, wanted: &[Rendition]) -> Result<(), ApiError> {
+    let older = settings.get("mp4_support").and_then(Value::as_str);
+    if !wanted.is_empty() && older.is_some_and(|it| it != "none") {
+        return Err(exclusive());
     }
-    for rendition in renditions.as_array().into_iter().flatten() {
-        check_resolution(rendition["resolution"].as_str().unwrap_or_default())?;
+    let mut names = BTreeSet::new();
+    for rendition in wanted {
+        check_resolution(&rendition.resolution)?;
+        check_passthrough(rendition.passthrough.as_deref().unwrap_or_default())?;
+        if !names.insert(&rendition.resolution) {
+            return Err(ApiError::invalid(
+                "static_renditions names a resolution twice",
+            ));
+        }
     }
     Ok(())
+}
+
+/// The two ways to ask for files.
+pub(super) fn exclusive() -> ApiError {
+    ApiError::invalid("static_renditions and mp4_support exclude each other")
 }
 
 /// Whether there are static renditions of this name.

@@ -10,7 +10,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Authorized, Input, Named, created, data};
+use super::{Authorized, Input, Named, created, data, settings};
 use crate::{
     documents::{AddedTrack, Asset, AssetStatus},
     error::ApiError,
@@ -41,11 +41,13 @@ async fn create(
     let track = checked(&body)?;
     let shown = track.show();
     sim.state().step(|step| {
-        let mut asset: Asset = step
-            .get(Kind::Asset, &id)?
-            .ok_or_else(ApiError::not_found)?;
+        let mut asset: Asset = super::found(step, Kind::Asset, &id)?;
         if asset.status != AssetStatus::Ready {
             return Err(ApiError::invalid("Asset is not ready"));
+        }
+        let twin = |it: &AddedTrack| it.kind == track.kind && it.name == track.name;
+        if asset.added_tracks.iter().any(twin) {
+            return Err(ApiError::invalid("name is already used by another track"));
         }
         asset.added_tracks.push(track.clone());
         step.put(Kind::Asset, &id, &asset)?;
@@ -58,11 +60,14 @@ async fn create(
 
 fn checked(body: &Value) -> Result<AddedTrack, ApiError> {
     let url = body["url"].as_str().unwrap_or_default();
-    if !fetch::is_web_address(url) {
+    if fetch::web_address(url).is_none() {
         return Err(ApiError::invalid("url must be http or https"));
     }
     if body["language_code"].as_str().is_none_or(str::is_empty) {
         return Err(ApiError::invalid("language_code is required"));
+    }
+    for name in ["name", "language_code"] {
+        settings::check_name(name, body[name].as_str().unwrap_or_default())?;
     }
     match (body["type"].as_str(), body["text_type"].as_str()) {
         (Some("text"), Some("subtitles")) | (Some("audio"), None) => {}
@@ -86,10 +91,11 @@ async fn update(
     Named((id, track)): Named<(String, String)>,
     Input(body): Input<PatchBody>,
 ) -> Result<Json<Value>, ApiError> {
+    settings::check_name("name", body.name.as_deref().unwrap_or_default())?;
+    let language = body.language_code.as_deref();
+    settings::check_name("language_code", language.unwrap_or_default())?;
     let shown = sim.state().step(|step| {
-        let mut asset: Asset = step
-            .get(Kind::Asset, &id)?
-            .ok_or_else(ApiError::not_found)?;
+        let mut asset: Asset = super::found(step, Kind::Asset, &id)?;
         let mut tracks = asset.added_tracks.iter_mut();
         let found = tracks.find(|it| it.id == track);
         let found = found.ok_or_else(ApiError::not_found)?;
@@ -115,9 +121,7 @@ async fn delete(
     Named((id, track)): Named<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     sim.state().step(|step| {
-        let mut asset: Asset = step
-            .get(Kind::Asset, &id)?
-            .ok_or_else(ApiError::not_found)?;
+        let mut asset: Asset = super::found(step, Kind::Asset, &id)?;
         if asset.has_own_track(&track) {
             return Err(ApiError::invalid(
                 "Neither video nor the primary audio track can be removed",
@@ -132,7 +136,10 @@ async fn delete(
         Ok(events::of_asset(&sim, step, "updated", &asset)?)
     })?;
     sim.ring();
-    let _ = tokio::fs::remove_file(sim.text_file(&id, &track)).await; // a sound has none
+    sim.watches().cancel_one(&format!("{id}/{track}"));
+    // A text has a file, a sound a folder.
+    let _ = tokio::fs::remove_file(sim.text_file(&id, &track)).await;
+    let _ = tokio::fs::remove_dir_all(sim.extras_folder(&id).join(&track)).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -109,9 +109,7 @@ async fn cancel(
 ) -> Result<Json<Value>, ApiError> {
     let now = sim.now();
     let shown = sim.state().step(|step| {
-        let mut upload: Upload = step
-            .get(Kind::Upload, &id)?
-            .ok_or_else(ApiError::not_found)?;
+        let mut upload: Upload = super::found(step, Kind::Upload, &id)?;
         if upload.status(now) != UploadStatus::Waiting {
             return Err(ApiError::forbidden("Cancellation no longer possible"));
         }

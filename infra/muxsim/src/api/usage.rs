@@ -76,36 +76,50 @@ impl Asked {
     }
 }
 
-/// From when to when, in Unix seconds: two times, or `7:days`; else the newest whole hour there is.
-fn frame(sim: &Sim, asked: &Asked) -> Result<(i64, i64), ApiError> {
-    let newest = (sim.now() - sim.options().usage_lag).unix_timestamp();
-    let newest = newest - newest.rem_euclid(HOUR);
-    let oldest = (sim.now() - OLDEST).unix_timestamp();
-    let wrong =
-        || ApiError::invalid("timeframe[] must be two times in Unix seconds, or days as 7:days");
+/// A time frame that was asked for, in Unix seconds: two times, or a length such as `7:days` that ends
+/// at `end`.
+fn asked_frame(asked: &Asked, end: i64) -> Result<Option<(i64, i64)>, ApiError> {
+    let wrong = || {
+        ApiError::invalid("timeframe[] must be two times in Unix seconds, or one such as 7:days")
+    };
     let given: Vec<&str> = asked
         .all("timeframe[]")
         .chain(asked.all("timeframe"))
         .collect();
     let (from, to) = match given.as_slice() {
-        [] => return Ok((newest - HOUR, newest)),
+        [] => return Ok(None),
         [from, to] => {
             let time = |it: &str| it.parse::<i64>().map_err(|_| wrong());
             (time(from)?, time(to)?)
         }
-        [days] => {
-            let days = days
-                .strip_suffix(":days")
-                .and_then(|it| it.parse::<i64>().ok());
-            let days = days.filter(|it| (1..=400).contains(it)).ok_or_else(wrong)?;
-            (newest - days * 24 * HOUR, newest)
+        [length] => {
+            let (number, unit) = length.split_once(':').ok_or_else(wrong)?;
+            let unit = match unit {
+                "hours" => HOUR,
+                "days" => 24 * HOUR,
+                "weeks" => 7 * 24 * HOUR,
+                _ => return Err(wrong()),
+            };
+            let number: u16 = number.parse().map_err(|_| wrong())?;
+            (end - i64::from(number) * unit, end)
         }
         _ => return Err(wrong()),
     };
     if from >= to {
         return Err(wrong());
     }
-    Ok((from.max(oldest), to.min(newest)))
+    Ok(Some((from, to)))
+}
+
+/// The hours of a report: if nobody says, the newest whole one that there is.
+fn frame(sim: &Sim, asked: &Asked) -> Result<(i64, i64), ApiError> {
+    let newest = (sim.now() - sim.options().usage_lag).unix_timestamp();
+    let newest = newest - newest.rem_euclid(HOUR);
+    let oldest = (sim.now() - OLDEST).unix_timestamp();
+    let asked = asked_frame(asked, newest)?;
+    Ok(asked.map_or((newest - HOUR, newest), |(from, to)| {
+        (from.max(oldest), to.min(newest))
+    }))
 }
 
 async fn delivery(
@@ -204,6 +218,9 @@ async fn exports(
     let now = sim.now();
     let mut days = usage::days(&sim)?;
     days.retain(|it| it.date() < now.date() && now - *it <= EXPORTS_OLDEST);
+    if let Some((from, to)) = asked_frame(&asked, now.unix_timestamp())? {
+        days.retain(|it| (from..to).contains(&it.unix_timestamp()));
+    }
     days.reverse();
     let until = now.unix_timestamp() + life;
     let total = days.len();

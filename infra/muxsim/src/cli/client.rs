@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use reqwest::{Method, Response, header};
+use reqwest::{Method, Response, StatusCode, header};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -27,7 +27,17 @@ pub(super) struct Client {
     token_secret: String,
 }
 
+/// Nothing answers where the stand-in should be.
+#[derive(Debug, thiserror::Error)]
+#[error("no muxsim answers at {0}: start it with `muxsim`, or say where it is with --url")]
+struct NobodyThere(String);
+
 impl Client {
+    /// Whether this may heal by itself: a stand-in that refuses will refuse again.
+    pub(super) fn nobody_there(error: &anyhow::Error) -> bool {
+        error.is::<NobodyThere>()
+    }
+
     /// What the stand-in answers under `data`.
     pub(super) async fn ask(
         &self,
@@ -61,10 +71,15 @@ impl Client {
             if error.is_builder() {
                 anyhow::anyhow!("{url} is not an address")
             } else {
-                anyhow::anyhow!("no muxsim answers at {url}: start it with `muxsim`, or say where it is with --url")
+                NobodyThere(url.to_owned()).into()
             }
         })?;
         let status = response.status();
+        if status == StatusCode::UNAUTHORIZED {
+            bail!(
+                "the token is not the one that {url} was started with: see --token-id and --token-secret"
+            );
+        }
         if status.is_success() {
             return Ok(response);
         }

@@ -21,7 +21,8 @@ enum Command {
     /// Let time pass: retries are made, tokens and addresses lapse
     Advance {
         /// How much, such as 90s, 6h or 2days
-        by: humantime::Duration,
+        #[arg(value_parser = super::faults::seconds)]
+        by: u32,
         #[command(flatten)]
         client: Client,
     },
@@ -36,7 +37,7 @@ pub(super) async fn run(arguments: Clock) -> anyhow::Result<()> {
                 .await?
         }
         Some(Command::Advance { by, client }) => {
-            let body = json!({"advance_seconds": by.as_secs()});
+            let body = json!({"advance_seconds": by});
             client
                 .ask(Method::POST, "/_muxsim/clock", Some(&body))
                 .await?

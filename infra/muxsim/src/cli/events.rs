@@ -78,6 +78,7 @@ pub(super) enum Events {
     },
     /// Send events once more, with their own ids
     Replay {
+        /// The events' ids, as `muxsim events list` shows them
         #[arg(required = true)]
         ids: Vec<String>,
         /// Send them there, and not to the stand-in's endpoints
@@ -113,6 +114,9 @@ pub(super) async fn run(command: Events) -> anyhow::Result<()> {
 }
 
 async fn list(client: &Client, kind: Option<&str>, limit: usize, json: bool) -> anyhow::Result<()> {
+    if let Some(unknown) = kind.filter(|it| !TYPES.contains(it)) {
+        bail!("there is no event type {unknown:?}: `muxsim trigger --list` names them all");
+    }
     let kind = kind.map(|it| format!("&type={it}")).unwrap_or_default();
     let path = format!("/_muxsim/events?limit={limit}{kind}");
     let events = client.ask(Method::GET, &path, None).await?;

@@ -1,9 +1,9 @@
 //! `muxsim faults`.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{collections::BTreeMap, io::Write, time::Duration};
 
 use anyhow::Context;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use muxsim::{Fault, Faults};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -27,6 +27,49 @@ pub(super) fn table() -> String {
     format!("Faults:{}", rows.collect::<String>())
 }
 
+/// What else there is to say of faults.
+#[derive(Args)]
+pub(super) struct Numbers {
+    /// Another seed is another run of the faults; the same one repeats it
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// How far ahead the stand-in's clock is in what it signs and writes, such as 10m or -10m
+    #[arg(long, allow_hyphen_values = true, value_parser = skew, value_name = "DURATION")]
+    skew: Option<i64>,
+    /// How much later a delayed event is sent
+    #[arg(long, default_value = "1m", value_parser = seconds, value_name = "DURATION")]
+    delay: u32,
+    /// How long something slow or stalled takes
+    #[arg(long, default_value = "2s", value_parser = seconds, value_name = "DURATION")]
+    pause: u32,
+}
+
+impl Numbers {
+    pub(super) fn of(self, faults: Vec<(Fault, f64)>) -> Faults {
+        Faults {
+            seed: self.seed,
+            rates: BTreeMap::from_iter(faults),
+            skew_seconds: self.skew.unwrap_or(0),
+            delay_seconds: self.delay,
+            pause_seconds: self.pause,
+        }
+    }
+}
+
+/// A length of time in whole seconds, rounded up: none at all was not meant.
+pub(super) fn seconds(text: &str) -> anyhow::Result<u32> {
+    let length: Duration = text.parse::<humantime::Duration>()?.into();
+    let seconds = length.as_secs() + u64::from(length.subsec_nanos() > 0);
+    u32::try_from(seconds).context("that is more than a century")
+}
+
+fn skew(text: &str) -> anyhow::Result<i64> {
+    match text.strip_prefix('-') {
+        Some(behind) => Ok(-i64::from(seconds(behind)?)),
+        None => Ok(seconds(text)?.into()),
+    }
+}
+
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Name all faults, what they do, and how often each strikes now
@@ -37,20 +80,10 @@ pub(super) enum Command {
     /// Let these strike from now on, and no others
     Set {
         /// Such as duplicate=0.2
-        #[arg(required_unless_present_any = ["skew_seconds"], value_parser = rate)]
+        #[arg(required_unless_present = "skew", value_parser = rate)]
         faults: Vec<(Fault, f64)>,
-        /// Another seed is another run; the same one repeats it
-        #[arg(long, default_value_t = 0)]
-        seed: u64,
-        /// How far ahead the stand-in's clock is in what it signs and writes
-        #[arg(long, allow_negative_numbers = true)]
-        skew_seconds: Option<i64>,
-        /// How much later a delayed event is sent
-        #[arg(long, default_value_t = 60)]
-        delay_seconds: u32,
-        /// How long something slow or stalled takes
-        #[arg(long, default_value_t = 2)]
-        pause_seconds: u32,
+        #[command(flatten)]
+        numbers: Numbers,
         #[command(flatten)]
         client: Client,
     },
@@ -73,19 +106,10 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::List { client } => client.ask(Method::GET, PATH, None).await?,
         Command::Set {
             faults,
-            seed,
-            skew_seconds,
-            delay_seconds,
-            pause_seconds,
+            numbers,
             client,
         } => {
-            let faults = Faults {
-                seed,
-                rates: BTreeMap::from_iter(faults),
-                skew_seconds: skew_seconds.unwrap_or(0),
-                delay_seconds,
-                pause_seconds,
-            };
+            let faults = numbers.of(faults);
             client.ask(Method::PUT, PATH, Some(&json!(faults))).await?
         }
         Command::Clear { client } => client.ask(Method::DELETE, PATH, None).await?,

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::client::{Client, Forward};
 
-/// Pass every event on to an address, as it happens. What is not taken there is not tried again: this
+/// Pass every event on to an address, as it happens from now on. What is not taken there is not tried again: this
 /// is for development, and a webhook endpoint (`muxsim --webhook URL`) is for everything else.
 #[derive(Args)]
 pub(super) struct Listen {
@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: Listen) -> anyhow::Result<()> {
         }
         writeln!(anstream::stderr(), "the stand-in went away; waiting for it")?;
         stream = tokio::select! {
-            stream = (|| connect(&arguments.client)).retry(retry) => stream?,
+            stream = (|| connect(&arguments.client)).retry(retry).when(Client::nobody_there) => stream?,
             _ = tokio::signal::ctrl_c() => return Ok(()),
         };
     }

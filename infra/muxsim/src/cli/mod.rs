@@ -23,6 +23,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve; the same as without a command
+    Serve(serve::Serve),
     /// Send an event that nothing caused
     Trigger(events::Trigger),
     /// Look at what happened, and send it again
@@ -40,6 +42,7 @@ enum Command {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         None => serve::run(arguments.serve).await,
+        Some(Command::Serve(serve)) => serve::run(serve).await,
         Some(Command::Trigger(trigger)) => events::trigger(trigger).await,
         Some(Command::Events(command)) => events::run(command).await,
         Some(Command::Listen(arguments)) => listen::run(arguments).await,

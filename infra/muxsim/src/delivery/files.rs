@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::{Path, Query, State},
-    http::HeaderMap,
+    http::{Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     cors,
     documents::{Asset, RenditionStatus, TrackStatus, TrackType, tier},
+    error::causes,
     sim::Sim,
     state::Kind,
     usage,
@@ -32,18 +33,15 @@ async fn chunk(
     State(sim): State<Sim>,
     Path((opaque, name)): Path<(String, String)>,
     Query(signed): Query<Signed>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response, Refusal> {
     // The address is one that was signed here, so it names no file but ours.
     let place = Place::of(&sim, CHUNK, &opaque, &name, &signed)?;
-    let asset: Option<Asset> = sim
-        .state()
-        .get(Kind::Asset, &place.asset)
-        .map_err(|_| BROKEN)?;
+    let asset: Option<Asset> = super::found(&sim, Kind::Asset, &place.asset)?;
     let asset = asset.ok_or(UNKNOWN)?;
     if place.rendition == "text" {
         let track = place.track.as_deref().unwrap_or_default();
-        return file(&sim.text_file(&asset.id, track), &headers, "text/vtt").await;
+        return file(&sim.text_file(&asset.id, track), &parts, "text/vtt").await;
     }
     let rendition = playlists::found(&asset, &place).ok_or(UNKNOWN)?;
     let folder = match &place.track {
@@ -51,7 +49,7 @@ async fn chunk(
         None => sim.media_folder(&asset.id),
     };
     let path = folder.join(&place.rendition).join(&name);
-    let sent = file(&path, &headers, "video/mp4").await?;
+    let sent = file(&path, &parts, "video/mp4").await?;
     let number = name
         .strip_suffix(".m4s")
         .and_then(|it| it.parse::<usize>().ok());
@@ -60,7 +58,8 @@ async fn chunk(
         && place.track.is_none()
     {
         let tier = tier(rendition.width.unwrap_or(0), rendition.height.unwrap_or(0));
-        count(&sim, &asset, &place.playback, tier, *seconds)?;
+        let seconds = seconds * share(&parts, &sent);
+        count(&sim, &asset, &place.playback, tier, seconds)?;
     }
     Ok(sent)
 }
@@ -73,9 +72,28 @@ fn count(
     seconds: f64,
 ) -> Result<(), Refusal> {
     usage::count(sim, &asset.id, playback, tier, seconds).map_err(|error| {
-        tracing::error!(%error, "delivery could not be counted");
+        tracing::error!(error = causes(&error), "delivery could not be counted");
         BROKEN
     })
+}
+
+/// How much of a file an answer sends: a part of the bytes is that part of the seconds.
+fn share(asked: &Parts, sent: &Response) -> f64 {
+    let number = |name: header::HeaderName, of: fn(&str) -> Option<&str>| {
+        let text = sent.headers().get(name)?.to_str().ok()?;
+        of(text)?.parse::<u32>().ok()
+    };
+    match sent.status() {
+        _ if asked.method != Method::GET => 0.0,
+        StatusCode::OK => 1.0,
+        StatusCode::PARTIAL_CONTENT => {
+            let length = number(header::CONTENT_LENGTH, |it| Some(it)).unwrap_or(0);
+            // `bytes 0-99/1234`
+            let whole = number(header::CONTENT_RANGE, |it| it.rsplit('/').next());
+            f64::from(length) / f64::from(whole.unwrap_or(u32::MAX).max(1))
+        }
+        _ => 0.0,
+    }
 }
 
 /// A static rendition: `/{playback}/highest.mp4`.
@@ -83,29 +101,36 @@ pub(super) async fn rendition(
     State(sim): State<Sim>,
     Path((playback, name)): Path<(String, String)>,
     Query(query): Query<Parameters>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response, Refusal> {
     let mut query = query;
     // What a browser shall call the file says nothing about what is in it.
     query.remove("download");
-    let admitted = admit(&sim, &playback, "v", &query, &headers)?;
+    let admitted = admit(&sim, &playback, "v", &query, &parts.headers)?;
     let asset = &admitted.asset;
     let mut renditions = asset.static_renditions.iter();
     let rendition = renditions.find(|it| it.name == name && it.status == RenditionStatus::Ready);
-    let made = rendition.and_then(|it| it.file.as_ref()).ok_or(UNKNOWN)?;
+    let rendition = rendition.ok_or(UNKNOWN)?;
+    let made = rendition.file.as_ref().ok_or(UNKNOWN)?;
     let kind = if made.height.is_none() {
         "audio/mp4"
     } else {
         "video/mp4"
     };
-    let sent = file(&sim.extras_folder(&asset.id).join(&name), &headers, kind).await?;
-    // A part of the bytes is that part of the seconds.
-    let length = sent.headers().get("content-length");
-    let length = length.and_then(|it| it.to_str().ok()?.parse::<u32>().ok());
-    let whole = u32::try_from(made.filesize).unwrap_or(u32::MAX).max(1);
-    let part = f64::from(length.unwrap_or(whole).min(whole)) / f64::from(whole);
+    let sent = file(
+        &sim.extras_folder(&asset.id).join(rendition.file_name()),
+        &parts,
+        kind,
+    )
+    .await?;
     let tier = tier(made.width.unwrap_or(0), made.height.unwrap_or(0));
-    count(&sim, asset, &playback, tier, made.duration_seconds * part)?;
+    count(
+        &sim,
+        asset,
+        &playback,
+        tier,
+        made.duration_seconds * share(&parts, &sent),
+    )?;
     Ok(sent)
 }
 
@@ -114,9 +139,9 @@ pub(super) async fn text(
     State(sim): State<Sim>,
     Path((playback, name)): Path<(String, String)>,
     Query(query): Query<Parameters>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response, Refusal> {
-    let admitted = admit(&sim, &playback, "v", &query, &headers)?;
+    let admitted = admit(&sim, &playback, "v", &query, &parts.headers)?;
     let (id, form) = name.rsplit_once('.').ok_or(UNKNOWN)?;
     let ready = admitted
         .asset
@@ -125,7 +150,7 @@ pub(super) async fn text(
         .any(|it| it.id == id && it.kind == TrackType::Text && it.status == TrackStatus::Ready);
     let path = sim.text_file(&admitted.asset.id, id);
     match form {
-        "vtt" if ready => file(&path, &headers, "text/vtt").await,
+        "vtt" if ready => file(&path, &parts, "text/vtt").await,
         "txt" if ready => {
             let cues = tokio::fs::read_to_string(path).await.map_err(|_| UNKNOWN)?;
             Ok(([cors::of_stream()], said(&cues)).into_response())
@@ -149,14 +174,14 @@ async fn master(
     State(sim): State<Sim>,
     Path((asset, name)): Path<(String, String)>,
     Query(signed): Query<Signed>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response, Refusal> {
     let path = format!("/master/{asset}/{name}");
     let now = sim.now().unix_timestamp();
     if !sim.paths().allows(&path, &signed.signature, now) {
         return Err(DENIED);
     }
-    let asset: Option<Asset> = sim.state().get(Kind::Asset, &asset).map_err(|_| BROKEN)?;
+    let asset: Option<Asset> = super::found(&sim, Kind::Asset, &asset)?;
     let asset = asset.filter(|it| it.master.is_some()).ok_or(UNKNOWN)?;
-    file(&sim.upload_file(asset.source()), &headers, "video/mp4").await
+    file(&sim.upload_file(asset.source()), &parts, "video/mp4").await
 }

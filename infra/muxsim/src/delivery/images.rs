@@ -5,7 +5,7 @@ use std::path::{Path as FilePath, PathBuf};
 
 use axum::{
     extract::{Path, Query, State},
-    http::{HeaderMap, header},
+    http::{header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -27,32 +27,25 @@ use crate::{
 /// Pixels of a side of a picture, at the most.
 const SIDE_MAX: u32 = 4096;
 
-/// Bounds of an animation (mux.com/docs: "Get images from a video").
-const ANIMATION_SIDE_MAX: u32 = 640;
-const ANIMATION_SECONDS: f64 = 5.0;
-const ANIMATION_SECONDS_MAX: f64 = 10.0;
-const ANIMATION_FPS: u32 = 15;
-const ANIMATION_FPS_MAX: u32 = 30;
-
 /// At the root, where one address is for all of Mux's hosts, the name of the file decides.
 pub(super) async fn or_rendition(
     sim: State<Sim>,
     path: Path<(String, String)>,
     query: Query<Parameters>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response, Refusal> {
     let picture = ["thumbnail.", "animated.", "storyboard."];
     if picture.iter().any(|it| path.1.starts_with(it)) {
-        return show(sim, path, query, headers).await;
+        return show(sim, path, query, parts).await;
     }
-    files::rendition(sim, path, query, headers).await
+    files::rendition(sim, path, query, parts).await
 }
 
 pub(super) async fn show(
     State(sim): State<Sim>,
     Path((playback, name)): Path<(String, String)>,
     Query(query): Query<Parameters>,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<Response, Refusal> {
     let (kind, form) = name.split_once('.').ok_or(UNKNOWN)?;
     let audience = match kind {
@@ -61,7 +54,7 @@ pub(super) async fn show(
         "storyboard" => "s",
         _ => return Err(UNKNOWN),
     };
-    let admitted = admit(&sim, &playback, audience, &query, &headers)?;
+    let admitted = admit(&sim, &playback, audience, &query, &parts.headers)?;
     if admitted.asset.size().is_none() {
         return Err(UNKNOWN); // there is nothing to see
     }
@@ -85,7 +78,7 @@ pub(super) async fn show(
     if form == "vtt" || form == "json" {
         return described(&sim, &admitted, &wanted, &made, form, &query).await;
     }
-    file(&made, &headers, wanted.content_type()).await
+    file(&made, &parts, wanted.content_type()).await
 }
 
 fn picture(form: &str) -> Result<Picture, Refusal> {
@@ -169,7 +162,15 @@ impl Asked<'_> {
     /// Of the asset's own time, or of the middle, if nobody says when.
     fn still(&self, admitted: &Admitted) -> Result<Still, Refusal> {
         self.only(&[
-            "time", "width", "height", "rotate", "fit_mode", "flip_v", "flip_h",
+            "latest",
+            "program_time",
+            "time",
+            "width",
+            "height",
+            "rotate",
+            "fit_mode",
+            "flip_v",
+            "flip_h",
         ])?;
         let rotate = self.read("rotate")?.unwrap_or(0);
         if ![0, 90, 180, 270].contains(&rotate) {
@@ -193,15 +194,15 @@ impl Asked<'_> {
 
     fn animation(&self) -> Result<Animation, Refusal> {
         self.only(&["start", "end", "width", "height", "fps"])?;
-        let start = self.second("start")?.unwrap_or(0.0);
-        let end = self.second("end")?.unwrap_or(start + ANIMATION_SECONDS);
-        let fps = self.read("fps")?.unwrap_or(ANIMATION_FPS);
+        let usual = Animation::default();
+        let start = self.second("start")?.unwrap_or(usual.start);
+        let end = self.second("end")?.unwrap_or(start + usual.end);
+        let fps = self.read("fps")?.unwrap_or(usual.fps);
         let good = start < end
-            && end - start <= ANIMATION_SECONDS_MAX
-            && (1..=ANIMATION_FPS_MAX).contains(&fps);
-        let height = self.side("height", ANIMATION_SIDE_MAX)?;
-        let width = self.side("width", ANIMATION_SIDE_MAX)?;
-        let width = width.or(height.is_none().then_some(ANIMATION_SIDE_MAX));
+            && end - start <= Animation::MAX_LENGTH
+            && (1..=Animation::MAX_FPS).contains(&fps);
+        let height = self.side("height", Animation::MAX_SIDE)?;
+        let width = self.side("width", Animation::MAX_SIDE)?;
         let animation = Animation {
             start,
             end,
@@ -241,13 +242,15 @@ impl Wanted {
         let folder = sim.extras_folder(&admitted.asset.id);
         let name = hex::encode(Sha256::digest(format!("{self:?}")));
         let out = folder.join(format!("{name}.{}", self.extension()));
-        let described = !matches!(self, Self::Storyboard(_)) || beside(&out).exists();
-        if out.exists() && described {
+        if self.is_made(&out) {
             return Ok(out);
         }
         let ffmpeg = sim.options().ffmpeg.clone().ok_or(NO_FFMPEG)?;
         let source = sim.upload_file(admitted.asset.source());
         let _turn = sim.pictures().acquire().await.map_err(|_| BROKEN)?;
+        if self.is_made(&out) {
+            return Ok(out); // by somebody who was before
+        }
         std::fs::create_dir_all(folder).map_err(|_| BROKEN)?;
         let (wanted, to) = (self.clone(), out.clone());
         let made = tokio::task::spawn_blocking(move || wanted.write(&ffmpeg, &source, &to)).await;
@@ -256,6 +259,11 @@ impl Wanted {
             BROKEN
         })?;
         Ok(out)
+    }
+
+    fn is_made(&self, out: &FilePath) -> bool {
+        let described = !matches!(self, Self::Storyboard(_)) || beside(out).exists();
+        out.exists() && described
     }
 
     fn write(
@@ -275,7 +283,10 @@ impl Wanted {
             Self::Storyboard(picture) => {
                 let board = images::storyboard(ffmpeg, source, *picture, out, &watch)?;
                 let text = serde_json::to_vec(&board).unwrap_or_default();
-                Ok(std::fs::write(beside(out), text)?)
+                // Whole or not at all, as the picture is.
+                let draft = beside(out).with_extension("draft");
+                std::fs::write(&draft, text)?;
+                Ok(std::fs::rename(draft, beside(out))?)
             }
         }
     }

@@ -7,17 +7,19 @@ mod opaque;
 mod playlists;
 mod tokens;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use axum::{
     Json, Router,
-    http::{HeaderMap, StatusCode},
+    http::{Request, StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::get,
 };
+use serde::de::DeserializeOwned;
 use serde_json::json;
+use tower_http::services::ServeFile;
 
-use crate::{cors, sim::Sim};
+use crate::{cors, error::causes, sim::Sim, state::Kind};
 
 /// What a viewer asked for, name by name.
 type Parameters = BTreeMap<String, String>;
@@ -68,16 +70,21 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// A document, if there is one.
+fn found<T: DeserializeOwned>(sim: &Sim, kind: Kind, id: &str) -> Result<Option<T>, Refusal> {
+    sim.state().get(kind, id).map_err(|error| {
+        tracing::error!(error = causes(&error), "the stand-in's state failed");
+        BROKEN
+    })
+}
+
 /// A file as it is, with ranges, to pages of any origin.
-async fn file(
-    path: &std::path::Path,
-    headers: &HeaderMap,
-    kind: &str,
-) -> Result<Response, Refusal> {
+async fn file(path: &Path, asked: &Parts, kind: &str) -> Result<Response, Refusal> {
     let kind = kind.parse().map_err(|_| BROKEN)?;
-    let mut request = axum::http::Request::new(());
-    *request.headers_mut() = headers.clone();
-    let served = tower_http::services::ServeFile::new_with_mime(path, &kind)
+    let mut request = Request::new(());
+    *request.method_mut() = asked.method.clone();
+    *request.headers_mut() = asked.headers.clone();
+    let served = ServeFile::new_with_mime(path, &kind)
         .try_call(request)
         .await
         .map_err(|_| BROKEN)?;

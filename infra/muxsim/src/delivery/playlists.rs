@@ -20,7 +20,7 @@ use super::{
 use crate::{
     cors,
     documents::{AddedTrack, Asset, TrackStatus, TrackType},
-    media::Rendition,
+    media::{Rendition, statics::HEIGHTS},
     sim::Sim,
     state::Kind,
 };
@@ -28,18 +28,6 @@ use crate::{
 /// The hosts that playlists lead to (`manifest-….mux.com`, `chunk-….mux.com`).
 pub(super) const MANIFEST: &str = "manifest";
 pub(super) const CHUNK: &str = "v1/chunk";
-
-/// Renditions by the name that `max_resolution` and `min_resolution` give them.
-const RESOLUTIONS: [(&str, u32); 8] = [
-    ("270p", 270),
-    ("360p", 360),
-    ("480p", 480),
-    ("540p", 540),
-    ("720p", 720),
-    ("1080p", 1080),
-    ("1440p", 1440),
-    ("2160p", 2160),
-];
 
 pub(super) fn router() -> Router<Sim> {
     Router::new().route("/manifest/{opaque}/{file}", get(rendition))
@@ -62,14 +50,17 @@ impl Wish {
             let Some(wanted) = text(name) else {
                 return Ok(None);
             };
-            let known = RESOLUTIONS.iter().find(|(it, _)| *it == wanted);
-            known.map(|it| Some(it.1)).ok_or(INVALID)
+            let known = HEIGHTS.iter().find(|it| format!("{it}p") == wanted);
+            known.copied().map(Some).ok_or(INVALID)
         };
         let seconds = |name: &str| {
             let Some(wanted) = text(name) else {
                 return Ok(None);
             };
-            let number = wanted.parse::<f64>().ok().filter(|it| *it >= 0.0);
+            let number = wanted
+                .parse::<f64>()
+                .ok()
+                .filter(|it| *it >= 0.0 && it.is_finite());
             number.map(Some).ok_or(INVALID)
         };
         let (start, end) = (seconds("asset_start_time")?, seconds("asset_end_time")?);
@@ -230,10 +221,7 @@ async fn rendition(
     Query(signed): Query<Signed>,
 ) -> Result<Response, Refusal> {
     let place = Place::of(&sim, MANIFEST, &opaque, &file, &signed)?;
-    let asset: Option<Asset> = sim
-        .state()
-        .get(Kind::Asset, &place.asset)
-        .map_err(|_| BROKEN)?;
+    let asset: Option<Asset> = super::found(&sim, Kind::Asset, &place.asset)?;
     let asset = asset.ok_or(UNKNOWN)?;
     let map = m3u8_rs::Map {
         uri: place.address(&sim, CHUNK, "init.mp4"),

@@ -4,8 +4,9 @@ use axum::http::HeaderMap;
 use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 
-use super::{BROKEN, DENIED, INVALID, NOT_READY, Parameters, Refusal, UNKNOWN};
+use super::{DENIED, INVALID, NOT_READY, Parameters, Refusal, UNKNOWN, found};
 use crate::{
     documents::{Asset, AssetStatus, PlaybackPointer, Policy},
     ids,
@@ -42,7 +43,8 @@ pub(super) struct Admitted {
 struct Claims {
     sub: String,
     aud: String,
-    exp: i64,
+    /// Unix seconds; a fraction is one too (RFC 7519, section 2).
+    exp: f64,
     kid: Option<String>,
     playback_restriction_id: Option<String>,
     #[serde(flatten)]
@@ -94,17 +96,6 @@ pub(super) fn admit(
     })
 }
 
-fn found<T: serde::de::DeserializeOwned>(
-    sim: &Sim,
-    kind: Kind,
-    id: &str,
-) -> Result<Option<T>, Refusal> {
-    sim.state().get(kind, id).map_err(|error| {
-        tracing::error!(%error, "the stand-in's state failed");
-        BROKEN
-    })
-}
-
 /// The key that `kid` names, in the header or the payload; then the signature; then what it is for.
 fn check(sim: &Sim, token: &str, playback: &str, audience: &str) -> Result<Claims, Refusal> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| DENIED)?;
@@ -121,8 +112,8 @@ fn check(sim: &Sim, token: &str, playback: &str, audience: &str) -> Result<Claim
     let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding_key(), &signature_only)
         .map_err(|_| DENIED)?
         .claims;
-    let good =
-        claims.sub == playback && claims.aud == audience && claims.exp > sim.now().unix_timestamp();
+    let now = (sim.now() - OffsetDateTime::UNIX_EPOCH).as_seconds_f64();
+    let good = claims.sub == playback && claims.aud == audience && claims.exp > now;
     good.then_some(claims).ok_or(DENIED)
 }
 

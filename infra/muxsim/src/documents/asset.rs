@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{AddedTrack, StaticRendition, rounded, tier};
+use super::{AddedTrack, RenditionStatus, StaticRendition, TrackStatus, rounded, tier};
 use crate::{
     ids,
     media::{Packaged, Track, TrackKind},
@@ -79,6 +79,13 @@ pub(crate) struct Deleted {
     pub(crate) at: i64,
 }
 
+/// What an asset was to be given.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) tracks: Vec<AddedTrack>,
+    pub(crate) renditions: Vec<StaticRendition>,
+}
+
 impl Asset {
     /// The name of the file it is made of.
     pub(crate) fn source(&self) -> &str {
@@ -89,6 +96,10 @@ impl Asset {
     pub(crate) fn show(&self, progress: Option<u8>) -> Value {
         let mut shown = self.snapshot();
         shown["created_at"] = self.created_at.to_string().into();
+        if !self.static_renditions.is_empty() {
+            let form = StaticRendition::show;
+            shown["static_renditions"] = StaticRendition::all(&self.static_renditions, form);
+        }
         if let Some(percent) = progress.filter(|_| self.status == AssetStatus::Preparing) {
             shown["progress"] = json!({"state": "transcoding", "progress": percent});
         }
@@ -135,7 +146,8 @@ impl Asset {
             shown["master"] = json!({"status": "preparing"});
         }
         if !self.static_renditions.is_empty() {
-            shown["static_renditions"] = StaticRendition::all(&self.static_renditions);
+            let form = StaticRendition::in_asset;
+            shown["static_renditions"] = StaticRendition::all(&self.static_renditions, form);
         }
         if let Some(media) = &self.media {
             self.show_media(media, &mut shown);
@@ -143,15 +155,22 @@ impl Asset {
         shown
     }
 
-    pub(crate) fn quality(&self) -> Value {
-        self.setting("video_quality").unwrap_or("basic".into())
+    /// As it was asked for, by this name or by the one that it had before.
+    pub(crate) fn quality(&self) -> &str {
+        let text = |name: &str| self.settings.get(name).and_then(Value::as_str);
+        match (text("video_quality"), text("encoding_tier")) {
+            (Some(quality), _) => quality,
+            (None, Some("premium")) => "premium",
+            (None, Some("smart")) => "plus",
+            (None, _) => "basic",
+        }
     }
 
     /// The name that `video_quality` had before (mux.com/docs: `encoding_tier` is deprecated).
     pub(crate) fn encoding_tier(&self) -> &'static str {
-        match self.quality().as_str() {
-            Some("premium") => "premium",
-            Some("plus") => "smart",
+        match self.quality() {
+            "premium" => "premium",
+            "plus" => "smart",
             _ => "baseline",
         }
     }
@@ -164,6 +183,25 @@ impl Asset {
     pub(crate) fn resolution_tier(&self) -> &'static str {
         let (width, height) = self.size().unwrap_or((0, 0));
         tier(width, height)
+    }
+
+    /// What was still to be made of it will not be: errored, and all that it was.
+    pub(crate) fn fail_parts(&mut self, error: &Value) -> Parts {
+        let mut parts = Parts::default();
+        for track in &mut self.added_tracks {
+            if track.status == TrackStatus::Preparing {
+                track.status = TrackStatus::Errored;
+                track.error = Some(error.clone());
+                parts.tracks.push(track.clone());
+            }
+        }
+        for rendition in &mut self.static_renditions {
+            if rendition.status == RenditionStatus::Preparing {
+                rendition.status = RenditionStatus::Errored;
+                parts.renditions.push(rendition.clone());
+            }
+        }
+        parts
     }
 
     /// Whether this names one of its own tracks, which are there as long as it is.
@@ -206,10 +244,11 @@ impl Asset {
             {
                 shown["aspect_ratio"] = ratio(width, height).into();
                 shown["max_stored_frame_rate"] = rounded(frame_rate);
-                shown["max_stored_resolution"] = match height {
-                    ..=480 => "SD",
-                    481..=720 => "HD",
-                    721..=1080 => "FHD",
+                // An upright picture is called by its width (the samples of 1920 by 1080 are `HD`).
+                shown["max_stored_resolution"] = match width.min(height) {
+                    ..720 => "SD",
+                    720..=1080 => "HD",
+                    1081..=1440 => "FHD",
                     _ => "UHD",
                 }
                 .into();

@@ -47,6 +47,11 @@ impl StaticRendition {
         })
     }
 
+    /// The name of its file here: one that is asked for again does not meet the one before.
+    pub(crate) fn file_name(&self) -> String {
+        format!("{}-{}", self.id, self.name)
+    }
+
     /// As the API answers and as events show it: `filesize` is a string.
     pub(crate) fn show(&self) -> Value {
         let mut shown = self.in_asset();
@@ -56,23 +61,25 @@ impl StaticRendition {
         shown
     }
 
-    /// As an asset lists it: `filesize` is a number.
-    fn in_asset(&self) -> Value {
-        let standard = self.by_mp4_support || matches!(&*self.resolution, "highest" | "audio-only");
-        let mut shown = json!({
-            "id": self.id,
-            "name": self.name,
-            "ext": self.name.rsplit('.').next(),
-            "status": self.status,
-            "resolution": self.resolution,
-            "type": if standard { "standard" } else { "advanced" },
-        });
+    /// As an asset lists it in events: `filesize` is a number. What `mp4_support` made has no name of
+    /// its own, nor a state (muxinc/mux-node-sdk 15.3, `Asset.StaticRenditions`).
+    pub(crate) fn in_asset(&self) -> Value {
+        let standard = matches!(&*self.resolution, "highest" | "audio-only");
+        let mut shown = json!({"name": self.name, "ext": self.name.rsplit('.').next()});
+        if !self.by_mp4_support {
+            shown["id"] = self.id.clone().into();
+            shown["status"] = json!(self.status);
+            shown["resolution"] = self.resolution.clone().into();
+            shown["type"] = if standard { "standard" } else { "advanced" }.into();
+        }
         if let Some(text) = &self.passthrough {
             shown["passthrough"] = text.clone().into();
         }
         if let Some(file) = &self.file {
             let size = (file.width.unwrap_or(0), file.height.unwrap_or(0));
-            shown["resolution_tier"] = tier(size.0, size.1).into();
+            if !self.by_mp4_support {
+                shown["resolution_tier"] = tier(size.0, size.1).into();
+            }
             shown["bitrate"] = file.bitrate.into();
             shown["filesize"] = file.filesize.into();
             if let (Some(width), Some(height)) = (file.width, file.height) {
@@ -84,8 +91,8 @@ impl StaticRendition {
     }
 
     /// All of an asset's; a common status only where `mp4_support` made them.
-    pub(crate) fn all(renditions: &[Self]) -> Value {
-        let files: Value = renditions.iter().map(Self::in_asset).collect();
+    pub(crate) fn all(renditions: &[Self], form: impl Fn(&Self) -> Value) -> Value {
+        let files: Value = renditions.iter().map(form).collect();
         let older: Vec<_> = renditions
             .iter()
             .filter(|it| it.by_mp4_support)

@@ -1,5 +1,6 @@
 //! Endpoints, events, and one event on its way to one endpoint.
 
+use crate::ids;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -20,6 +21,25 @@ pub(crate) struct Webhook {
 }
 
 impl Webhook {
+    /// A new one beside the others.
+    pub(crate) fn beside(
+        others: &[(String, Self)],
+        address: String,
+        secret: String,
+        now: i64,
+    ) -> Self {
+        let number = others.iter().map(|(_, it)| it.number).max().unwrap_or(0);
+        Self {
+            id: ids::long(),
+            number: number + 1,
+            address,
+            secret,
+            created_at: now,
+            enabled: true,
+            by_options: false,
+        }
+    }
+
     /// Without its secret: that is told once.
     pub(crate) fn show(&self) -> Value {
         let created = OffsetDateTime::from_unix_timestamp(self.created_at).ok();

@@ -6,13 +6,15 @@ use serde_json::json;
 
 use crate::{
     documents::{Asset, AssetStatus, PlaybackId, Policy, Upload, UploadStatus},
-    events, fetch, ids,
-    media::{self, MediaError, Packaged},
+    events,
+    fetch::{self, FetchError},
+    ids,
+    media::{self, MediaError, Packaged, Watch},
     sim::Sim,
     state::{Kind, StateError, Step},
 };
 
-/// The largest file that is fetched, in bytes: what the portal lets people upload, times two.
+/// The largest file that is fetched, in bytes: 100 GiB. Mux's own bound is not documented.
 const FILE_MAX: u64 = 100 << 30;
 
 pub(crate) fn playback_id(policy: Policy) -> PlaybackId {
@@ -37,6 +39,16 @@ impl From<MediaError> for Failure {
         }
         tracing::info!(%error, "file is not a video");
         Self::Errored(MediaError::KIND, error.mux_message().to_owned())
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        if matches!(error, FetchError::Cancelled) {
+            return Self::Cancelled;
+        }
+        let message = format!("The input file could not be downloaded: {error}.");
+        Self::Errored("download_failed", message)
     }
 }
 
@@ -74,22 +86,23 @@ pub(super) async fn process(sim: &Sim, id: &str) -> Result<(), StateError> {
 }
 
 async fn make(sim: &Sim, asset: &Asset) -> Result<Packaged, Failure> {
+    let watch = sim.watches().begin(&asset.id);
     let source = sim.upload_file(asset.source());
     if asset.upload_id.is_none() && !source.exists() {
         let address = asset.settings["inputs"][0]["url"]
             .as_str()
             .unwrap_or_default();
-        fetch::fetch(sim, address, &source, FILE_MAX)
-            .await
-            .map_err(|error| {
-                let message = format!("The input file could not be downloaded: {error}.");
-                Failure::Errored("download_failed", message)
-            })?;
+        fetch::fetch(address, &source, FILE_MAX, &watch).await?;
     }
-    Ok(package(sim, source, asset).await?)
+    Ok(package(sim, source, asset, watch).await?)
 }
 
-async fn package(sim: &Sim, source: PathBuf, asset: &Asset) -> Result<Packaged, MediaError> {
+async fn package(
+    sim: &Sim,
+    source: PathBuf,
+    asset: &Asset,
+    watch: Watch,
+) -> Result<Packaged, MediaError> {
     let out = sim.media_folder(&asset.id);
     let tier = asset.setting("max_resolution_tier");
     let tallest = match tier.as_ref().and_then(|it| it.as_str()) {
@@ -100,7 +113,7 @@ async fn package(sim: &Sim, source: PathBuf, asset: &Asset) -> Result<Packaged, 
     let options = media::Options {
         ffmpeg: sim.options().ffmpeg.clone(),
         max_height: tallest,
-        watch: sim.watches().begin(&asset.id),
+        watch,
         ..media::Options::default()
     };
     tokio::task::spawn_blocking(move || media::package(&source, &out, &options))
@@ -116,10 +129,25 @@ fn fail(
     kind: &str,
     message: &str,
 ) -> Result<(), StateError> {
+    let error = json!({"type": kind, "messages": [message]});
     asset.status = AssetStatus::Errored;
-    asset.errors = Some(json!({"type": kind, "messages": [message]}));
+    asset.errors = Some(error.clone());
+    let had_master = asset.master.take().is_some();
+    let parts = asset.fail_parts(&error);
     step.put(Kind::Asset, &asset.id, &asset)?;
     events::of_asset(sim, step, "errored", &asset)?;
+    for track in &parts.tracks {
+        events::of_track(sim, step, "errored", &asset, track)?;
+    }
+    for rendition in parts.renditions.iter().filter(|it| !it.by_mp4_support) {
+        events::of_rendition(sim, step, "errored", &asset, rendition)?;
+    }
+    if parts.renditions.iter().any(|it| it.by_mp4_support) {
+        events::of_asset(sim, step, "static_renditions.errored", &asset)?;
+    }
+    if had_master {
+        events::of_asset(sim, step, "master.errored", &asset)?;
+    }
     let upload = asset.upload_id.as_deref();
     let upload = upload
         .map(|id| step.get::<Upload>(Kind::Upload, id))

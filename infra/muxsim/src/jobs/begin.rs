@@ -27,8 +27,11 @@ pub(crate) fn arrived(sim: &Sim, upload: &str) -> Result<(), StateError> {
         upload.asset_id = Some(id.clone());
         step.put(Kind::Upload, &upload.id, &upload)?;
         events::of_upload(sim, step, "asset_created", &upload)?;
-        let settings = upload.settings.clone();
-        begin(sim, step, id, Some(upload.id), upload.test, settings).map(drop)
+        let mut settings = upload.settings.clone();
+        if upload.test {
+            settings.insert("test".to_owned(), true.into());
+        }
+        begin(sim, step, id, Some(upload.id), settings).map(drop)
     })?;
     sim.ring();
     Ok(())
@@ -40,9 +43,9 @@ pub(crate) fn begin(
     step: &Step<'_>,
     id: String,
     upload_id: Option<String>,
-    test: bool,
-    settings: Map<String, Value>,
+    mut settings: Map<String, Value>,
 ) -> Result<Asset, StateError> {
+    let test = settings.remove("test") == Some(true.into());
     let asset = Asset {
         id,
         status: AssetStatus::Preparing,
@@ -76,6 +79,12 @@ pub(crate) fn begin(
         .filter(|it| !it.by_mp4_support)
     {
         events::of_rendition(sim, step, "created", &asset, rendition)?;
+    }
+    if asset.static_renditions.iter().any(|it| it.by_mp4_support) {
+        events::of_asset(sim, step, "static_renditions.preparing", &asset)?;
+    }
+    if asset.master.is_some() {
+        events::of_asset(sim, step, "master.preparing", &asset)?;
     }
     Ok(asset)
 }

@@ -15,8 +15,8 @@ const TEST_LIFE: Duration = Duration::hours(24);
 /// Lets go what has had its time.
 pub(super) fn expire(sim: &Sim) -> Result<(), StateError> {
     let now = sim.now().unix_timestamp();
-    let gone = sim.state().step(|step| {
-        let mut gone = Vec::new();
+    let (gone, told) = sim.state().step(|step| {
+        let (mut gone, mut told) = (Vec::new(), false);
         for (id, mut asset) in step.all::<Asset>(Kind::Asset)? {
             if asset.test && asset.created_at + TEST_LIFE.whole_seconds() <= now {
                 remove(sim, step, &asset)?;
@@ -27,10 +27,14 @@ pub(super) fn expire(sim: &Sim) -> Result<(), StateError> {
                 asset.master = None;
                 step.put(Kind::Asset, &id, &asset)?;
                 events::of_asset(sim, step, "master.deleted", &asset)?;
+                told = true;
             }
         }
-        Ok::<_, StateError>(gone)
+        Ok::<_, StateError>((gone, told))
     })?;
+    if told || !gone.is_empty() {
+        sim.ring();
+    }
     for asset in &gone {
         sim.watches().cancel(&asset.id);
         remove_files(sim, asset);
@@ -40,15 +44,26 @@ pub(super) fn expire(sim: &Sim) -> Result<(), StateError> {
 
 /// What was sent to an upload that will never be an asset is kept by nobody.
 fn forget_uploads(sim: &Sim) -> Result<(), StateError> {
-    let now = sim.now();
+    let over = |upload: &Upload| {
+        let ends = [UploadStatus::Cancelled, UploadStatus::TimedOut];
+        ends.contains(&upload.status(sim.now()))
+    };
     for (id, upload) in sim.state().all::<Upload>(Kind::Upload)? {
-        let over = [UploadStatus::Cancelled, UploadStatus::TimedOut];
         let file = sim.upload_file(&id);
-        // Somebody who is still sending keeps it open: it goes the next time.
-        if over.contains(&upload.status(now)) && file.exists() {
-            if let Some(_nobody_else) = sim.receivers().begin(&id) {
-                let _ = std::fs::remove_file(file);
-            }
+        if !over(&upload) || !file.exists() {
+            continue;
+        }
+        // Somebody who is still sending keeps it open: it goes the next time. Somebody who was may
+        // just have finished it, so it is looked at again.
+        let Some(_nobody_else) = sim.receivers().begin(&id) else {
+            continue;
+        };
+        if sim
+            .state()
+            .get(Kind::Upload, &id)?
+            .is_some_and(|it| over(&it))
+        {
+            let _ = std::fs::remove_file(file);
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::{
     },
     events, fetch,
     media::{
-        self, MediaError, Packaged,
+        self, MediaError, Packaged, Watch,
         statics::{Static, StaticFile, static_rendition},
     },
     sim::Sim,
@@ -34,12 +34,17 @@ fn change(
     id: &str,
     work: impl FnOnce(&Step<'_>, &mut Asset) -> Result<(), StateError>,
 ) -> Result<(), StateError> {
-    sim.state().step(|step| {
+    let exists = sim.state().step(|step| {
         let Some(mut asset) = step.get::<Asset>(Kind::Asset, id)? else {
-            return Ok(());
+            return Ok(false);
         };
-        work(step, &mut asset)
+        work(step, &mut asset)?;
+        Ok::<_, StateError>(true)
     })?;
+    if !exists {
+        // It was deleted meanwhile; what was made of it since would stay behind.
+        let _ = std::fs::remove_dir_all(sim.extras_folder(id));
+    }
     sim.ring();
     Ok(())
 }
@@ -51,7 +56,13 @@ pub(super) async fn track(sim: &Sim, asset: &str, id: &str) -> Result<(), StateE
     let Some(track) = tracks.find(|it| it.id == id) else {
         return Ok(());
     };
-    let made = fetch_track(sim, asset, &track).await;
+    let name = format!("{asset}/{id}");
+    let watch = sim.watches().begin(&name);
+    let made = fetch_track(sim, asset, &track, &watch).await;
+    sim.watches().end(&name);
+    if watch.is_cancelled() && made.is_err() {
+        return change(sim, asset, |_, _| Ok(())); // nobody wants it any more
+    }
     change(sim, asset, |step, asset| {
         let Some(track) = asset.added_tracks.iter_mut().find(|it| it.id == id) else {
             return Ok(()); // it was deleted meanwhile
@@ -79,6 +90,7 @@ async fn fetch_track(
     sim: &Sim,
     asset: &str,
     track: &AddedTrack,
+    watch: &Watch,
 ) -> Result<Option<Packaged>, String> {
     let folder = sim.extras_folder(asset);
     let file = folder.join(format!("{}.input", track.id));
@@ -87,12 +99,14 @@ async fn fetch_track(
         TrackType::Audio => SOUND_MAX,
     };
     let unavailable = |error| format!("The input file could not be downloaded: {error}.");
-    fetch::fetch(sim, &track.url, &file, most)
+    fetch::fetch(&track.url, &file, most, watch)
         .await
         .map_err(unavailable)?;
     let made = match track.kind {
         TrackType::Text => subtitles(&file, &sim.text_file(asset, &track.id)).map(|()| None),
-        TrackType::Audio => sound(sim, &file, folder.join(&track.id)).await.map(Some),
+        TrackType::Audio => sound(sim, &file, folder.join(&track.id), watch)
+            .await
+            .map(Some),
     };
     // What was made of it is what counts.
     let _ = tokio::fs::remove_file(&file).await;
@@ -120,10 +134,11 @@ fn subtitles(file: &Path, to: &Path) -> Result<(), String> {
     std::fs::write(to, written).map_err(|_| "The input file could not be stored.".to_owned())
 }
 
-async fn sound(sim: &Sim, file: &Path, out: PathBuf) -> Result<Packaged, String> {
+async fn sound(sim: &Sim, file: &Path, out: PathBuf, watch: &Watch) -> Result<Packaged, String> {
     let file = file.to_owned();
     let options = media::Options {
         ffmpeg: sim.options().ffmpeg.clone(),
+        watch: watch.clone(),
         ..media::Options::default()
     };
     let made = tokio::task::spawn_blocking(move || media::package(&file, &out, &options)).await;
@@ -157,6 +172,7 @@ pub(super) async fn rendition(sim: &Sim, asset: &str, id: &str) -> Result<(), St
                 rendition.status = RenditionStatus::Skipped;
                 "skipped"
             }
+            Err(MediaError::Cancelled) => return Ok(()), // as before, for the next time
             Err(error) => {
                 tracing::warn!(%error, name = rendition.name, "no static rendition");
                 rendition.status = RenditionStatus::Errored;
@@ -194,7 +210,7 @@ async fn static_file(
     rendition: &StaticRendition,
 ) -> Result<Option<StaticFile>, MediaError> {
     let source = sim.upload_file(asset.source());
-    let out = sim.extras_folder(&asset.id).join(&rendition.name);
+    let out = sim.extras_folder(&asset.id).join(rendition.file_name());
     let ffmpeg = sim.options().ffmpeg.clone();
     let Some(wanted) = Static::parse(&rendition.resolution) else {
         return Ok(None);

@@ -73,12 +73,12 @@ fn tasks_of(id: String, asset: &Asset) -> Vec<Task> {
 
 /// Does all there is to do, and what comes in meanwhile: also what a crash left. Says how much.
 pub(crate) async fn process_all(sim: &Sim) -> Result<usize, StateError> {
-    expire::expire(sim)?;
     let most = sim.options().workers.max(1);
     let mut running = FuturesUnordered::new();
     let mut busy = HashSet::new();
     let mut done = 0;
     loop {
+        expire::expire(sim)?;
         for task in open_tasks(sim)? {
             if running.len() < most && busy.insert(task.clone()) {
                 running.push(async move {

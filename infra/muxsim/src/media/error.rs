@@ -2,7 +2,7 @@
 
 /// Why an uploaded file did not become HLS.
 #[derive(Debug, thiserror::Error)]
-pub enum MediaError {
+pub(crate) enum MediaError {
     /// Text, emptiness or noise: no container this product takes.
     #[error("file is in no known media container")]
     NotMedia,
@@ -42,10 +42,10 @@ pub enum MediaError {
 
 impl MediaError {
     /// The `errors.type` of an asset that could not be packaged.
-    pub const KIND: &'static str = "invalid_input";
+    pub(crate) const KIND: &'static str = "invalid_input";
 
     /// The entry of `errors.messages` for an asset that failed this way.
-    pub fn mux_message(&self) -> &'static str {
+    pub(crate) fn mux_message(&self) -> &'static str {
         match self {
             Self::NotMedia => "The input file is not a valid video file.",
             Self::Truncated => {

@@ -9,7 +9,7 @@ const MP4: &str = "mov,mp4,m4a,3gp,3g2,mj2";
 
 /// The `file` of Mux's `input-info`, in its own JSON form.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct InputFile {
+pub(crate) struct InputFile {
     /// The container as ffprobe words it, such as `mov,mp4,m4a,3gp,3g2,mj2` or `matroska,webm`;
     /// empty in what was stored before this was kept.
     #[serde(rename = "container_format", default)]
@@ -21,7 +21,7 @@ pub struct InputFile {
 
 /// One stream of the uploaded file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct InputTrack {
+pub(crate) struct InputTrack {
     /// Pictures or sound, and of what form. A frame rate that cannot be told is −1, as at Mux.
     #[serde(flatten)]
     pub kind: TrackKind,

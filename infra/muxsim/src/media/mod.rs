@@ -11,7 +11,7 @@ mod entry;
 mod error;
 mod ffmpeg;
 mod fragment;
-pub mod images;
+pub(crate) mod images;
 mod input;
 mod job;
 mod ladder;
@@ -22,7 +22,7 @@ mod remux;
 mod sniff;
 mod source;
 mod staging;
-pub mod statics;
+pub(crate) mod statics;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -37,20 +37,20 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use error::MediaError;
+pub(crate) use error::MediaError;
 use ffmpeg::Upload;
 pub use ffmpeg::find_ffmpeg;
-pub use input::{InputFile, InputTrack};
+pub(crate) use input::{InputFile, InputTrack};
 use job::Job;
 use staging::Staging;
-pub use watch::Watch;
+pub(crate) use watch::Watch;
 
 /// Bounds of the segment target in seconds: below, there are too many files; above, too few.
 const SEGMENT_RANGE: (f64, f64) = (0.5, 60.0);
 
 /// How to package.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// The transcoder, as [`find_ffmpeg`] gives it; `None` does without.
     pub ffmpeg: Option<PathBuf>,
     /// The tallest picture that is made, in lines: 1080, 1440 and 2160 are the tiers of Mux. Lines
@@ -89,7 +89,7 @@ impl Options {
 
 /// What was made of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Packaged {
+pub(crate) struct Packaged {
     /// When the last sample of the longest track ends, in seconds.
     pub duration_seconds: f64,
     /// The tracks of the best rendition, video first.
@@ -108,7 +108,7 @@ pub struct Packaged {
 
 /// One stream of pictures or of sound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Track {
+pub(crate) struct Track {
     /// Pictures or sound, and of what form.
     #[serde(flatten)]
     pub kind: TrackKind,
@@ -121,7 +121,7 @@ pub struct Track {
 /// The two kinds of track.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum TrackKind {
+pub(crate) enum TrackKind {
     /// Size in pixels as displayed, and pictures per second on average.
     Video {
         /// Pixels from left to right, after rotation.
@@ -142,7 +142,7 @@ pub enum TrackKind {
 
 /// One folder with `init.mp4`, `0.m4s`, `1.m4s` and so on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rendition {
+pub(crate) struct Rendition {
     /// The folder's name below `out`, such as `source` or `360p`.
     pub name: String,
     /// In pixels as displayed; `None` for sound alone.
@@ -159,7 +159,11 @@ pub struct Rendition {
 
 /// Packages the file `source` into the folder `out`, which appears complete or not at all and
 /// replaces what was there. Takes as long as it takes: call it where blocking is allowed.
-pub fn package(source: &Path, out: &Path, options: &Options) -> Result<Packaged, MediaError> {
+pub(crate) fn package(
+    source: &Path,
+    out: &Path,
+    options: &Options,
+) -> Result<Packaged, MediaError> {
     options.watch.check()?;
     let (upload, mut file) = Upload::open(source)?;
     let staging = Staging::beside(out)?;

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// Lines of the named resolutions Mux knows.
-const HEIGHTS: [u32; 8] = [2160, 1440, 1080, 720, 540, 480, 360, 270];
+pub(crate) const HEIGHTS: [u32; 8] = [2160, 1440, 1080, 720, 540, 480, 360, 270];
 
 /// What `capped-1080p` is capped at, in lines.
 const CAP: u32 = 1080;
@@ -46,7 +46,7 @@ const M4A: &[&str] = &["-movflags", "+faststart", "-f", "ipod"];
 
 /// A static rendition by its resolution. Lines are the shorter side, as in `1080p`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Static {
+pub(crate) enum Static {
     /// As many lines as the upload has.
     Highest,
     /// Sound alone.
@@ -60,7 +60,7 @@ pub enum Static {
 impl Static {
     /// Reads the `resolution` of Mux's API, such as `highest`, `audio-only` or `720p`; nothing if
     /// there is none of that name.
-    pub fn parse(resolution: &str) -> Option<Self> {
+    pub(crate) fn parse(resolution: &str) -> Option<Self> {
         match resolution {
             "highest" => return Some(Self::Highest),
             "audio-only" => return Some(Self::Audio),
@@ -72,7 +72,7 @@ impl Static {
     }
 
     /// The rendition's `name` at Mux, which is also the last part of its address.
-    pub fn file_name(self) -> String {
+    pub(crate) fn file_name(self) -> String {
         match self {
             Self::Highest => "highest.mp4".to_owned(),
             Self::Audio => "audio.m4a".to_owned(),
@@ -94,7 +94,7 @@ impl Static {
 
 /// A static rendition that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct StaticFile {
+pub(crate) struct StaticFile {
     /// In pixels as displayed; `None` for sound alone.
     pub width: Option<u32>,
     /// In pixels as displayed; `None` for sound alone.
@@ -112,7 +112,7 @@ pub struct StaticFile {
 ///
 /// Without ffmpeg a rendition is a link to the upload or a copy of it, where that is an H.264 and AAC
 /// MP4 of the right size.
-pub fn static_rendition(
+pub(crate) fn static_rendition(
     ffmpeg: Option<&Path>,
     source: &Path,
     wanted: Static,
@@ -168,7 +168,7 @@ struct Facts {
     seconds: f64,
 }
 
-/// What is to be made of a facts.
+/// What is to be made of an upload.
 #[derive(Clone, Copy)]
 enum Work {
     /// All of it, in its own size.
@@ -236,7 +236,7 @@ impl Facts {
         }
     }
 
-    /// The recipe that works for every facts.
+    /// The recipe that works for every upload.
     fn encoded(&self, work: Work) -> Recipe {
         let encode = |size: (u32, u32), lines: u32| {
             let rung = Rung::of(lines);

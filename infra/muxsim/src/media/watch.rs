@@ -12,34 +12,30 @@ use super::error::MediaError;
 /// Looks at work from outside, and ends it. Clones look at the same work; one piece of work takes
 /// one watch, for its progress never falls. The default is a watch that nobody looks at.
 #[derive(Debug, Clone, Default)]
-pub struct Watch {
+pub(crate) struct Watch {
     token: CancellationToken,
     percent: Arc<AtomicU8>,
 }
 
 impl Watch {
-    /// A watch whose work ends when `token` is cancelled, as all of a server's work does with it.
-    pub fn new(token: CancellationToken) -> Self {
-        Self {
-            token,
-            percent: Arc::default(),
-        }
-    }
-
     /// How much of the work is done, from 0 to 100. It never falls, and is 100 only after success.
-    pub fn percent(&self) -> u8 {
+    pub(crate) fn percent(&self) -> u8 {
         self.percent.load(Ordering::Relaxed)
     }
 
-    /// Ends the work: it returns [`MediaError::Cancelled`] soon and leaves nothing behind. A watch
-    /// made of a token cancels that token.
-    pub fn cancel(&self) {
+    /// Ends the work: it returns [`MediaError::Cancelled`] soon and leaves nothing behind.
+    pub(crate) fn cancel(&self) {
         self.token.cancel();
     }
 
     /// Whether the work is to end.
-    pub fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.token.is_cancelled()
+    }
+
+    /// Waits until the work is to end.
+    pub(crate) async fn cancelled(&self) {
+        self.token.cancelled().await;
     }
 
     pub(super) fn check(&self) -> Result<(), MediaError> {

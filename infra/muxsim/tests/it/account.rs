@@ -82,3 +82,26 @@ async fn a_refusal_has_the_body_of_mux_and_no_word_on_when_to_come_back() {
     assert_eq!(body, r#"{"errors":["Too many requests, retry later."]}"#);
     assert_eq!(body.len(), 46);
 }
+
+#[tokio::test]
+async fn who_cannot_name_the_account_uses_nothing_of_it_up() {
+    let mux = limited(1.0).await;
+    for _ in 0..5 {
+        let nobody = mux.http.post(format!("{}/video/v1/uploads", mux.url()));
+        assert_eq!(
+            nobody.send().await.unwrap().status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    assert_eq!(status(&mux, Method::POST).await, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn only_what_is_made_of_videos_counts_as_making() {
+    let mux = limited(2.0).await;
+    for _ in 0..2 {
+        assert_eq!(status(&mux, Method::POST).await, StatusCode::CREATED);
+    }
+    let key = mux.api(Method::POST, "/system/v1/signing-keys").send();
+    assert_eq!(key.await.unwrap().status(), StatusCode::CREATED);
+}

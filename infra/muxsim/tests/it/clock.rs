@@ -109,3 +109,11 @@ async fn a_test_asset_goes_after_a_day() {
     mux.sim.deliver().await.unwrap();
     assert_eq!(inbox.take_kinds(), ["video.asset.deleted"]);
 }
+
+#[tokio::test]
+async fn time_ends_after_a_century() {
+    let mux = Mux::new().await;
+    let now = mux.sim.advance(Duration::days(300_000)).await.unwrap();
+    assert_eq!(now.year(), 2125);
+    mux.signed_upload().await;
+}

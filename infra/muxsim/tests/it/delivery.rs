@@ -271,6 +271,19 @@ async fn an_address_opens_only_as_it_was_signed() {
 }
 
 #[tokio::test]
+async fn a_token_may_lapse_in_the_middle_of_a_second() {
+    let mux = Mux::new().await;
+    let asset = mux.ready("signed").await;
+    let id = playback_id(&asset);
+    #[expect(clippy::cast_precision_loss, reason = "seconds of this century")]
+    let now = mux.clock.unix() as f64;
+    let good = Token::new(&mux, id).claiming("exp", now + 0.5).sign();
+    mux.play(id, Some(&good)).await.is(200);
+    let over = Token::new(&mux, id).claiming("exp", now - 0.5).sign();
+    refuses(&mux.play(id, Some(&over)).await, 403, 7, "Forbidden");
+}
+
+#[tokio::test]
 async fn an_address_lapses_by_itself_not_with_the_token() {
     let mux = Mux::with(|options| options.segment_life = Duration::hours(1)).await;
     let asset = mux.ready("signed").await;

@@ -208,7 +208,7 @@ async fn a_call_is_done_and_its_answer_is_lost() {
 async fn a_slow_call_is_done_before_it_is_answered() {
     let (mux, inbox) = always(Fault::Slow).await;
     mux.sim.set_faults(Faults {
-        pause_seconds: 1,
+        pause_seconds: 60,
         ..Faults::default().with(Fault::Slow, 1.0)
     });
     let told = async {
@@ -315,6 +315,11 @@ async fn faults_are_set_and_cleared_by_api() {
         ),
         (json!({"rates": {"rain": 0.1}}), "unknown variant `rain`"),
         (json!({"rate": 1}), "unknown field `rate`"),
+        (
+            json!({"skew_seconds": i64::MAX}),
+            "skew_seconds must be at most ten years",
+        ),
+        (json!([7]), "must be a JSON object"),
     ] {
         let said = set(wrong).await.refuses(400, "invalid_parameters");
         assert!(said.contains(why), "{said}");

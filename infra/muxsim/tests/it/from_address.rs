@@ -1,6 +1,7 @@
 //! Assets of an address: Mux fetches the file itself.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     inbox::Inbox,
@@ -33,7 +34,7 @@ async fn an_asset_is_made_of_an_address() {
         assert_eq!(created["ingest_type"], "on_demand_url");
         assert_eq!(created["playback_ids"][0]["policy"], "public");
         assert!(created["created_at"].is_string());
-        assert_eq!(mux.sim.process().await, Ok(1));
+        assert_eq!(mux.sim.process().await.unwrap(), 1);
         mux.sim.deliver().await.unwrap();
         assert_eq!(
             inbox.take_kinds(),
@@ -98,6 +99,43 @@ async fn settings_that_cannot_be_are_refused_by_name() {
             json!({"inputs": [{"url": url}, {"type": "text"}]}),
             "inputs[1] needs a url",
         ),
+        (
+            json!({"input": url, "passthrough": 5}),
+            "passthrough: invalid type",
+        ),
+        (
+            json!({"input": url, "meta": {"title": 7}}),
+            "meta.title: invalid type",
+        ),
+        (
+            json!({"input": url, "normalize_audio": "yes"}),
+            "normalize_audio: invalid type",
+        ),
+        (
+            json!({"input": url, "static_renditions": "highest"}),
+            "static_renditions: invalid type",
+        ),
+        (
+            json!({"inputs": [{"url": 5}]}),
+            "inputs[0].url: invalid type",
+        ),
+        (
+            json!({"inputs": ["http://"]}),
+            "inputs[0] url must be http or https",
+        ),
+        (
+            json!({"inputs": [{"url": url, "start_time": 5}]}),
+            "start_time are not supported here",
+        ),
+        (
+            json!({"input": url, "static_renditions": [{"resolution": "720p"}, {"resolution": "720p"}]}),
+            "static_renditions names a resolution twice",
+        ),
+        (
+            json!({"input": url, "advanced_playback_policies": [{"policy": "drm"}]}),
+            "drm is not supported",
+        ),
+        (json!([url]), "must be a JSON object"),
         (
             json!({"inputs": [{"url": url, "generated_subtitles": [{"language_code": "en"}]}]}),
             "generated_subtitles are not supported here",
@@ -180,4 +218,81 @@ async fn the_free_plan_ends_at_ten_assets() {
             "{said}"
         );
     }
+}
+
+#[tokio::test]
+async fn settings_have_older_names_too() {
+    let mux = Mux::new().await;
+    let url = "http://127.0.0.1:9/clip.mp4";
+    let body = json!({
+        "input": url, "encoding_tier": "smart", "test": true,
+        "advanced_playback_policies": [{"policy": "signed"}],
+    });
+    let asset = mux.post(ASSETS, &body).await.is(201)["data"].take();
+    assert_eq!(asset["encoding_tier"], "smart");
+    assert_eq!(asset["video_quality"], "plus");
+    assert_eq!(asset["playback_ids"][0]["policy"], "signed");
+    assert_eq!(asset["test"], true);
+    let none = mux.get(&format!("{ASSETS}?live_stream_id=x")).await.is(200);
+    assert_eq!(none["data"], json!([]));
+}
+
+/// A server that begins an answer and never goes on holds a worker until somebody minds.
+#[tokio::test]
+async fn an_asset_that_is_deleted_is_not_fetched_any_further() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/clip.mp4", listener.local_addr().unwrap());
+    let mux = Mux::with(|options| options.workers = 1).await;
+    let asset = mux.post(ASSETS, &json!({"inputs": [url]})).await.is(201);
+    let path = format!("{ASSETS}/{}", text(&asset["data"]["id"]));
+    let delete = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nx";
+        stream.write_all(head).await.unwrap();
+        mux.delete(&path).await.is(204);
+        let mut rest = Vec::new();
+        // The connection ends, one way or the other.
+        let _ = stream.read_to_end(&mut rest).await;
+    };
+    let (processed, ()) = tokio::join!(mux.sim.process(), delete);
+    assert_eq!(processed.unwrap(), 1);
+    assert_eq!(std::fs::read_dir(mux.file("uploads")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn what_an_asset_was_to_be_given_fails_with_it() {
+    let inbox = Inbox::new().await;
+    let mux = Mux::telling(&[&inbox]).await;
+    let origin = Origin::of(&[("text", b"not a video")]).await;
+    let body = json!({
+        "inputs": [
+            {"url": origin.url("text")},
+            {"url": origin.url("text"), "type": "text", "text_type": "subtitles", "language_code": "en"},
+        ],
+        "static_renditions": [{"resolution": "highest"}],
+        "master_access": "temporary",
+    });
+    let created = mux.post(ASSETS, &body).await.is(201);
+    mux.sim.process().await.unwrap();
+    mux.sim.deliver().await.unwrap();
+    assert_eq!(
+        inbox.take_kinds(),
+        [
+            "video.asset.created",
+            "video.asset.errored",
+            "video.asset.master.errored",
+            "video.asset.master.preparing",
+            "video.asset.static_rendition.created",
+            "video.asset.static_rendition.errored",
+            "video.asset.track.created",
+            "video.asset.track.errored",
+        ]
+    );
+    let errored = asset(&mux, &created["data"]["id"]).await;
+    assert_eq!(
+        errored["static_renditions"]["files"][0]["status"],
+        "errored"
+    );
+    assert_eq!(errored.get("master"), None);
+    assert_eq!(mux.sim.process().await.unwrap(), 0);
 }

@@ -20,7 +20,7 @@ async fn a_file_may_come_whole() {
     let asset = mux.asset_of(&upload).await;
     assert_eq!(asset["status"], "preparing");
     assert_eq!(asset["upload_id"], upload["id"]);
-    assert_eq!(mux.sim.process().await, Ok(1));
+    assert_eq!(mux.sim.process().await.unwrap(), 1);
     assert_eq!(mux.asset_of(&upload).await["status"], "ready");
 }
 
@@ -42,7 +42,7 @@ async fn a_file_may_come_in_chunks() {
         .await;
     answer.is(200);
     assert_eq!(std::fs::read(mux.upload_file(&upload)).unwrap(), file);
-    assert_eq!(mux.sim.process().await, Ok(1));
+    assert_eq!(mux.sim.process().await.unwrap(), 1);
     assert_eq!(mux.asset_of(&upload).await["status"], "ready");
 }
 
@@ -180,7 +180,7 @@ async fn a_file_that_is_all_there_is_finished_by_asking() {
         .has(length);
     let mux = mux.reopened().await;
     mux.ask(&upload, length).await.is(200);
-    assert_eq!(mux.sim.process().await, Ok(1));
+    assert_eq!(mux.sim.process().await.unwrap(), 1);
     assert_eq!(mux.asset_of(&upload).await["status"], "ready");
 }
 

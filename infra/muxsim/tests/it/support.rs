@@ -276,7 +276,7 @@ impl Mux {
         let settings = json!({"new_asset_settings": {"playback_policies": [policy]}});
         let upload = self.upload(&settings).await;
         self.put(&upload, VIDEO).await.is(200);
-        assert_eq!(self.sim.process().await, Ok(1));
+        assert_eq!(self.sim.process().await.unwrap(), 1);
         let asset = self.asset_of(&upload).await;
         assert_eq!(asset["status"], "ready", "{asset:#}");
         asset

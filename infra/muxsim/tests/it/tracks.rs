@@ -39,13 +39,13 @@ async fn subtitles_are_fetched_and_shown() {
         ("a.vtt", "00:00.000 --> 00:02.000"),
         ("a.srt", "00:00:00.500 --> 00:00:02.000"),
     ] {
-        let answer = mux
-            .post(&tracks(&asset), &subtitles(&origin.url(name)))
-            .await;
+        let mut body = subtitles(&origin.url(name));
+        body["name"] = name.into();
+        let answer = mux.post(&tracks(&asset), &body).await;
         let track = answer.is(201)["data"].take();
         assert_eq!(track["status"], "preparing");
         assert_eq!(track["text_source"], "uploaded");
-        assert_eq!(mux.sim.process().await, Ok(1));
+        assert_eq!(mux.sim.process().await.unwrap(), 1);
         mux.sim.deliver().await.unwrap();
         let got = inbox.take();
         let kinds: Vec<&str> = got.iter().map(Received::kind).collect();
@@ -104,7 +104,7 @@ async fn further_sound_plays_beside_the_first() {
     let asset = mux.ready("signed").await;
     let body = json!({"url": origin.url("a.m4a"), "type": "audio", "language_code": "fr", "name": "Français"});
     mux.post(&tracks(&asset), &body).await.is(201);
-    assert_eq!(mux.sim.process().await, Ok(1));
+    assert_eq!(mux.sim.process().await.unwrap(), 1);
     let master = mux.master(&asset).await;
     let [own, french] = &master.alternatives[..] else {
         panic!("{master:#?}")
@@ -148,9 +148,12 @@ async fn what_is_no_track_says_so() {
         ("text", "neither"),
         ("missing", "404"),
     ] {
-        mux.post(&tracks(&asset), &subtitles(&origin.url(name)))
-            .await
-            .is(201);
+        let mut body = subtitles(&origin.url(name));
+        body["name"] = name.into();
+        mux.post(&tracks(&asset), &body).await.is(201);
+        let twice = mux.post(&tracks(&asset), &body).await;
+        let said = twice.refuses(400, "invalid_parameters");
+        assert!(said.starts_with("name is already used"), "{said}");
         mux.sim.process().await.unwrap();
         mux.sim.deliver().await.unwrap();
         let got = inbox.take();
@@ -163,6 +166,8 @@ async fn what_is_no_track_says_so() {
         (json!({"type": "video"}), "type"),
         (json!({"text_type": "poem"}), "text_type"),
         (json!({"language_code": ""}), "language_code"),
+        (json!({"name": "a\",X=\"y"}), "name"),
+        (json!({"name": "a\n#EXT-X-ENDLIST"}), "name"),
     ] {
         let mut body = subtitles(&origin.url("a.vtt"));
         body.as_object_mut()
@@ -212,7 +217,7 @@ async fn subtitles_can_come_with_an_upload() {
         json!({"inputs": [{}, subtitles(&origin.url("a.vtt"))], "playback_policies": ["public"]});
     let upload = mux.upload(&json!({ "new_asset_settings": settings })).await;
     mux.put(&upload, VIDEO).await.is(200);
-    assert_eq!(mux.sim.process().await, Ok(2));
+    assert_eq!(mux.sim.process().await.unwrap(), 2);
     let asset = mux.asset_of(&upload).await;
     assert_eq!(asset["tracks"][2]["status"], "ready");
     let said = mux

@@ -1,10 +1,11 @@
 //! What was delivered: counted as it is sent, reported as Mux does.
 
+use reqwest::{Method, header};
 use serde_json::{Value, json};
 use time::Duration;
 
 use crate::{
-    support::{Mux, text},
+    support::{Answer, Mux, text},
     viewer::playback_id,
 };
 
@@ -118,8 +119,50 @@ async fn a_day_is_exported_when_it_is_over() {
     assert!(rows[1].starts_with(&start), "{}", rows[1]);
     let (bare, _) = text(&export["download_url"]).split_once('?').unwrap();
     mux.fetch(bare).await.is(403);
+    let within = mux.get(&format!("{path}?timeframe[]=7:days")).await.is(200);
+    assert_eq!(within["meta"]["total"], 1);
+    let before = mux
+        .get(&format!("{path}?timeframe[]=1&timeframe[]=2"))
+        .await
+        .is(200);
+    assert_eq!(before["meta"]["total"], 0);
+    mux.get(&format!("{path}?timeframe[]=7:moons"))
+        .await
+        .refuses(400, "invalid_parameters");
     mux.sim.advance(Duration::hours(2)).await.unwrap();
     mux.fetch(text(&export["download_url"])).await.is(403);
     let answer = mux.get(&format!("{path}?download_url_ttl=0")).await;
     answer.refuses(400, "invalid_parameters");
+}
+
+#[tokio::test]
+async fn only_what_is_sent_is_counted() {
+    let mux = Mux::new().await;
+    let asset = mux.ready("signed").await;
+    let id = playback_id(&asset);
+    let counted = || mux.sim.delivered_seconds(id).unwrap();
+    let rendition = mux.first_rendition(&asset).await;
+    let segment = mux.media(&rendition).await.segments.remove(0);
+    let ask = async |method: Method, name: header::HeaderName, value: &str| {
+        let request = mux.http.request(method, &segment.uri).header(name, value);
+        Answer::to(request).await
+    };
+    ask(Method::HEAD, header::ACCEPT, "*/*").await.is(200);
+    ask(Method::GET, header::RANGE, "bytes=99999999-")
+        .await
+        .is(416);
+    let later = "Fri, 01 Jan 2100 00:00:00 GMT";
+    ask(Method::GET, header::IF_MODIFIED_SINCE, later)
+        .await
+        .is(304);
+    assert!(counted().abs() < f64::EPSILON, "{}", counted());
+    let part = ask(Method::GET, header::RANGE, "bytes=0-99").await;
+    part.is(206);
+    let little = counted();
+    assert!(
+        little > 0.0 && little < 0.2 * f64::from(segment.duration),
+        "{little}"
+    );
+    ask(Method::GET, header::ACCEPT, "*/*").await.is(200);
+    assert!((counted() - little - f64::from(segment.duration)).abs() < 0.01);
 }

@@ -1,6 +1,6 @@
 //! Webhooks: what they say, how they are signed, how often they are tried.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -109,7 +109,7 @@ async fn a_file_that_is_no_video_errors_its_asset_and_its_upload() {
         mux.put(&upload, file).await.is(200);
         mux.sim.deliver().await.unwrap();
         inbox.take();
-        assert_eq!(mux.sim.process().await, Ok(1));
+        assert_eq!(mux.sim.process().await.unwrap(), 1);
         let [of_upload, of_asset] = delivered(&mux, &inbox).await.try_into().unwrap();
         assert_eq!(of_upload.kind(), "video.upload.errored");
         let shown = &of_upload.event["data"];
@@ -134,9 +134,9 @@ async fn a_file_that_is_no_video_errors_its_asset_and_its_upload() {
             json!({"state": "errored", "progress": -1})
         );
         assert_eq!(mux.asset_of(&upload).await["errors"], shown["errors"]);
-        assert_eq!(mux.sim.process().await, Ok(0));
+        assert_eq!(mux.sim.process().await.unwrap(), 0);
         mux.put(&upload, VIDEO).await.is(200); // too late: the session is over
-        assert_eq!(mux.sim.process().await, Ok(0));
+        assert_eq!(mux.sim.process().await.unwrap(), 0);
     }
 }
 
@@ -269,7 +269,7 @@ async fn what_was_not_taken_is_tried_again_after_a_restart() {
     assert_eq!(created.event["attempts"][0]["response_status_code"], 500);
     assert_eq!(arrived.kind(), "video.upload.asset_created");
     assert_eq!(begun.kind(), "video.asset.created");
-    assert_eq!(mux.sim.process().await, Ok(1));
+    assert_eq!(mux.sim.process().await.unwrap(), 1);
     let [ready] = delivered(&mux, &inbox).await.try_into().unwrap();
     assert_eq!(ready.kind(), "video.asset.ready");
     assert_eq!(mux.sim.pending().unwrap(), 0);
@@ -307,14 +307,23 @@ async fn left_to_itself_it_does_all_of_it() {
     let upload = mux.signed_upload().await;
     silent.arrival().await;
     mux.put(&upload, VIDEO).await.is(200);
-    // An endpoint that hangs is waited for, but no video is.
-    let began = std::time::Instant::now();
-    while mux.asset_of(&upload).await["status"] != "ready" {
-        assert!(began.elapsed() < std::time::Duration::from_secs(4));
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    // An endpoint that hangs is waited for, but neither a video nor another endpoint is.
+    let mut kinds = Vec::new();
+    while kinds.len() < 4 {
+        inbox.arrival().await;
+        kinds.extend(inbox.take_kinds());
     }
-    assert_eq!(inbox.take_kinds(), ["video.upload.created"]);
+    kinds.sort();
+    assert_eq!(
+        kinds,
+        [
+            "video.asset.created",
+            "video.asset.ready",
+            "video.upload.asset_created",
+            "video.upload.created"
+        ]
+    );
     stop.cancel();
     work.await.unwrap();
-    assert_eq!(Value::from(mux.sim.pending().unwrap()), 7);
+    assert!(mux.sim.pending().unwrap() >= 4);
 }

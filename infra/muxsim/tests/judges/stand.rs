@@ -1,6 +1,6 @@
 //! One stand-in per judge: its own folder, the real clock, on loopback, at work in the background.
 
-use muxsim::{Options, Sim, media};
+use muxsim::{Options, Sim, find_ffmpeg};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::{
@@ -24,7 +24,7 @@ impl Stand {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut options = Options::new(folder.path().to_owned(), &url);
-        options.ffmpeg = media::find_ffmpeg(std::env::var_os("PATH").as_deref());
+        options.ffmpeg = find_ffmpeg(std::env::var_os("PATH").as_deref());
         let (token_id, token_secret) = (options.token_id.clone(), options.token_secret.clone());
         let sim = Sim::open(options).unwrap();
         let router = sim.router();

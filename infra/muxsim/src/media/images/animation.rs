@@ -14,18 +14,9 @@ use super::{
 /// Ten seconds of a large film are encoded by then.
 const LIMIT: Duration = Duration::from_mins(10);
 
-/// Longest animation in seconds, as Mux allows (mux.com/docs/guides/get-images-from-a-video).
-const MAX_LENGTH: f64 = 10.0;
-
-/// Longest side of an animation in pixels, and its width if nobody asks for one, as at Mux.
-const MAX_SIDE: u32 = 640;
-
-/// Most pictures per second, as Mux allows.
-const MAX_FPS: u32 = 30;
-
 /// The file formats of an image that moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Motion {
+pub(crate) enum Motion {
     /// GIF with a palette of its own.
     Gif,
     /// Animated `WebP`, lossy.
@@ -34,7 +25,7 @@ pub enum Motion {
 
 impl Motion {
     /// How such a file's name ends, without the dot.
-    pub fn extension(self) -> &'static str {
+    pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::Gif => "gif",
             Self::Webp => "webp",
@@ -42,7 +33,7 @@ impl Motion {
     }
 
     /// What HTTP calls such a file.
-    pub fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Gif => "image/gif",
             Self::Webp => "image/webp",
@@ -52,7 +43,7 @@ impl Motion {
 
 /// The moving image that is wanted, as the parameters of Mux's `animated` say it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Animation {
+pub(crate) struct Animation {
     /// When it begins in the film, in seconds; after the end it is the last picture.
     pub start: f64,
     /// When it ends in the film, in seconds; it lasts ten seconds at most.
@@ -80,14 +71,26 @@ impl Default for Animation {
 }
 
 impl Animation {
+    /// Longest animation in seconds, as Mux allows (mux.com/docs/guides/get-images-from-a-video).
+    pub(crate) const MAX_LENGTH: f64 = 10.0;
+
+    /// Longest side of an animation in pixels, and its width if nobody asks for one, as at Mux (the same page).
+    pub(crate) const MAX_SIDE: u32 = 640;
+
+    /// Most pictures per second, as Mux allows.
+    pub(crate) const MAX_FPS: u32 = 30;
+
     fn filters(&self, size: (u32, u32), motion: Motion) -> String {
-        let bounded = |asked: Option<u32>| asked.map(|it| it.min(MAX_SIDE));
+        let bounded = |asked: Option<u32>| asked.map(|it| it.min(Animation::MAX_SIDE));
         // Never larger than the film unless someone asks for it.
-        let width = bounded(self.width).or(self.height.is_none().then(|| size.0.min(MAX_SIDE)));
-        let height = bounded(self.height).or(width.map(|_| MAX_SIDE));
-        let width = width.or(Some(MAX_SIDE));
+        let width = bounded(self.width).or(self
+            .height
+            .is_none()
+            .then(|| size.0.min(Animation::MAX_SIDE)));
+        let height = bounded(self.height).or(width.map(|_| Animation::MAX_SIDE));
+        let width = width.or(Some(Animation::MAX_SIDE));
         let fit = Fit::Preserve.filters(size, width, height);
-        let fps = self.fps.clamp(1, MAX_FPS);
+        let fps = self.fps.clamp(1, Animation::MAX_FPS);
         let palette = match motion {
             Motion::Gif => ",split[a][b];[a]palettegen[p];[b][p]paletteuse",
             Motion::Webp => "",
@@ -97,7 +100,7 @@ impl Animation {
 }
 
 /// Makes the moving image `wanted` of the film `source` into the file `out`; it repeats for ever.
-pub fn animation(
+pub(crate) fn animation(
     ffmpeg: &Path,
     source: &Path,
     wanted: &Animation,
@@ -108,8 +111,8 @@ pub fn animation(
     let task = Task::begin(ffmpeg, source, out, watch)?;
     let start = task.clamp(wanted.start);
     // At least one picture is shown for its time.
-    let least = 1.0 / f64::from(wanted.fps.clamp(1, MAX_FPS));
-    let length = (wanted.end - start).max(least).min(MAX_LENGTH);
+    let least = 1.0 / f64::from(wanted.fps.clamp(1, Animation::MAX_FPS));
+    let length = (wanted.end - start).max(least).min(Animation::MAX_LENGTH);
     let mut command = ffmpeg::begin(ffmpeg);
     command.args(["-ss", &format!("{start:.6}"), "-t", &format!("{length:.6}")]);
     command.args(task.upload.input()?);

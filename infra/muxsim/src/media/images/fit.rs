@@ -11,7 +11,7 @@ const MAX_SIDE: u32 = 8192;
 /// given, the shape of the film gives the other, and all of these are the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fit {
+pub(crate) enum Fit {
     /// As large as the box allows, in its own shape.
     #[default]
     Preserve,

@@ -10,11 +10,11 @@ mod storyboard;
 
 use std::path::Path;
 
-pub use self::{
+pub(crate) use self::{
     animation::{Animation, Motion, animation},
     fit::Fit,
     still::{Picture, Still, still},
-    storyboard::{Storyboard, Tile, storyboard},
+    storyboard::{Storyboard, storyboard},
 };
 use super::{
     draft::Draft,

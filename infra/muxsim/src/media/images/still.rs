@@ -19,7 +19,7 @@ const EARLIER: [f64; 4] = [0.0, 1.0, 10.0, MAX_SECONDS];
 
 /// The file formats of an image that does not move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Picture {
+pub(crate) enum Picture {
     /// JPEG.
     Jpg,
     /// PNG.
@@ -30,7 +30,7 @@ pub enum Picture {
 
 impl Picture {
     /// How such a file's name ends, without the dot.
-    pub fn extension(self) -> &'static str {
+    pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::Jpg => "jpg",
             Self::Png => "png",
@@ -39,7 +39,7 @@ impl Picture {
     }
 
     /// What HTTP calls such a file.
-    pub fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Jpg => "image/jpeg",
             Self::Png => "image/png",
@@ -59,7 +59,7 @@ impl Picture {
 
 /// The picture that is wanted, as the parameters of Mux's `thumbnail` say it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Still {
+pub(crate) struct Still {
     /// When it is shown, in seconds; after the end it is the last one. Mux takes the middle of the
     /// film if nobody says.
     pub at: f64,
@@ -93,7 +93,7 @@ impl Still {
 }
 
 /// Makes the picture `wanted` of the film `source` into the file `out`.
-pub fn still(
+pub(crate) fn still(
     ffmpeg: &Path,
     source: &Path,
     wanted: &Still,

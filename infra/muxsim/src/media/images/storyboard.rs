@@ -41,7 +41,7 @@ const SPARSE: u32 = 4000;
 
 /// What is where in a storyboard, in the JSON form of Mux but for the address of the image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Storyboard {
+pub(crate) struct Storyboard {
     /// In pixels.
     pub tile_width: u32,
     /// In pixels.
@@ -54,7 +54,7 @@ pub struct Storyboard {
 
 /// One small picture.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Tile {
+pub(crate) struct Tile {
     /// In seconds of the film.
     pub start: f64,
     /// Of its left edge in the image, in pixels.
@@ -64,7 +64,7 @@ pub struct Tile {
 }
 
 /// Makes a storyboard of the film `source` into the file `out`.
-pub fn storyboard(
+pub(crate) fn storyboard(
     ffmpeg: &Path,
     source: &Path,
     picture: Picture,
@@ -153,7 +153,7 @@ impl Grid {
 impl Storyboard {
     /// The storyboard as WebVTT, whose cues name parts of the image at `image_url`
     /// (Media Fragments URI 1.0 §4.2.2).
-    pub fn vtt(&self, image_url: &str) -> String {
+    pub(crate) fn vtt(&self, image_url: &str) -> String {
         let mut vtt = String::from("WEBVTT\n");
         let ends = self.tiles.iter().skip(1).map(|tile| tile.start);
         for (tile, end) in self.tiles.iter().zip(ends.chain([self.duration])) {
@@ -170,7 +170,7 @@ impl Storyboard {
     }
 
     /// The storyboard as Mux's JSON, which names the image at `image_url`.
-    pub fn json(&self, image_url: &str) -> Value {
+    pub(crate) fn json(&self, image_url: &str) -> Value {
         json!({
             "url": image_url,
             "tile_width": self.tile_width,

@@ -15,6 +15,10 @@ use super::{
 pub(super) fn ffmpeg() -> Option<PathBuf> {
     let ffmpeg = find_ffmpeg(std::env::var_os("PATH").as_deref());
     if ffmpeg.is_none() {
+        assert!(
+            std::env::var_os("MUXSIM_NEEDS_FFMPEG").is_none(),
+            "there is no ffmpeg on the PATH"
+        );
         skip();
     }
     ffmpeg
