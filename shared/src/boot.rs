@@ -67,8 +67,26 @@ pub async fn ops() -> Result<Router, BootError> {
     function(Deployable::Ops).await
 }
 
+/// `api/cron/dlq-replay.rs`: deals with dead letters, woken over HTTP.
+pub async fn dlq_replay() -> Result<Router, BootError> {
+    function(Deployable::DlqReplay).await
+}
+
+/// `functions/dlq-replay`: deals with dead letters, woken by a schedule.
+pub async fn dlq_replay_job() -> Result<App, BootError> {
+    app().await
+}
+
 /// Everything that is slow the first time is done here, before the runtime asks for a request.
 async fn function(deployable: Deployable) -> Result<Router, BootError> {
+    let app = app().await?;
+    if deployable != Deployable::Ops {
+        warm(&app).await; // `ops` needs no table, and its role allows none
+    }
+    Ok(router::of(deployable, app))
+}
+
+async fn app() -> Result<App, BootError> {
     telemetry::start();
     let config = Config::from_env()?;
     let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
@@ -83,11 +101,7 @@ async fn function(deployable: Deployable) -> Result<Router, BootError> {
         sqs: aws_sdk_sqs::Client::new(&aws),
     };
     let ids = IdSource::new(Arc::clone(&clock), random);
-    let app = assemble(config, clock, ids, clients)?;
-    if deployable != Deployable::Ops {
-        warm(&app).await; // `ops` needs no table, and its role allows none
-    }
-    Ok(router::of(deployable, app))
+    assemble(config, clock, ids, clients)
 }
 
 /// The clients of AWS. The local stack points them at loopback.

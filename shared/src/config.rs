@@ -17,6 +17,9 @@ pub struct Config {
     pub dead_letter_queue: String,
     /// `MUX_WEBHOOK_DLQ_ENABLED`: `false` answers 500 instead of queueing (S0-120). Default `true`.
     pub webhook_dlq: bool,
+    /// `CRON_SECRET`: what a schedule proves itself with over HTTP, as Vercel's does. Without it, no
+    /// schedule may.
+    pub cron_secret: Option<SecretString>,
     /// `MUX_TOKEN_ID`: the access token's id (S1-023).
     pub mux_token_id: String,
     /// `MUX_TOKEN_SECRET`: the access token's secret (S1-023).
@@ -71,6 +74,7 @@ impl Config {
         let table = vars.required("TABLE_NAME");
         let dead_letter_queue = vars.required("DEAD_LETTER_QUEUE_URL");
         let webhook_dlq = vars.or("MUX_WEBHOOK_DLQ_ENABLED", "true");
+        let cron_secret = vars.lookup_text("CRON_SECRET");
         let mux_token_id = vars.required("MUX_TOKEN_ID");
         let mux_token_secret: Option<String> = vars.required("MUX_TOKEN_SECRET");
         let mux_webhook_secrets: Vec<String> = vars.list("MUX_WEBHOOK_SIGNING_SECRET");
@@ -95,6 +99,7 @@ impl Config {
                 table: table?,
                 dead_letter_queue: dead_letter_queue?,
                 webhook_dlq: webhook_dlq?,
+                cron_secret: cron_secret.map(Into::into),
                 mux_token_id: mux_token_id?,
                 mux_token_secret: mux_token_secret?.into(),
                 mux_webhook_secrets: mux_webhook_secrets.into_iter().map(Into::into).collect(),
@@ -271,9 +276,10 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let config = Config::read(|name| match name {
-            "MUX_TOKEN_SECRET" | "MUX_WEBHOOK_SIGNING_SECRET" | "MUX_SIGNING_PRIVATE_KEY" => {
-                Some("hunter2".to_owned())
-            }
+            "CRON_SECRET"
+            | "MUX_TOKEN_SECRET"
+            | "MUX_WEBHOOK_SIGNING_SECRET"
+            | "MUX_SIGNING_PRIVATE_KEY" => Some("hunter2".to_owned()),
             name => complete(name),
         });
         assert!(!format!("{config:?}").contains("hunter2"));

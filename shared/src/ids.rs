@@ -76,8 +76,10 @@ ids! {
     EventId = "evt";
     /// One request, as it stands in the log and in `x-request-id`.
     RequestId = "req";
-    /// One message that was given up on.
+    /// One event that could not be dealt with when it came.
     DeadLetterId = "dlq";
+    /// One run of a job.
+    RunId = "run";
 }
 
 /// The text is not an id of the expected kind.

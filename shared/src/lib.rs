@@ -14,6 +14,7 @@ pub mod events;
 pub mod health;
 pub mod http;
 pub mod ids;
+pub mod jobs;
 pub mod mux;
 pub mod problem;
 pub mod router;

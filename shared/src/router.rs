@@ -16,7 +16,7 @@ use tower_http::{
 
 use crate::{
     app::App,
-    assets, health,
+    assets, dlq, health,
     http::BODY_LIMIT,
     problem::{self, Kind, Problem},
     shares, telemetry, uploads, webhooks,
@@ -77,16 +77,18 @@ pub enum Deployable {
     Shares,
     Assets,
     Ops,
+    DlqReplay,
 }
 
 impl Deployable {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Uploads,
         Self::WebhooksMux,
         Self::Share,
         Self::Shares,
         Self::Assets,
         Self::Ops,
+        Self::DlqReplay,
     ];
 
     /// The name of its folder in `functions/`, of its binary and its log group.
@@ -98,6 +100,21 @@ impl Deployable {
             Self::Shares => "shares",
             Self::Assets => "assets",
             Self::Ops => "ops",
+            Self::DlqReplay => "dlq-replay",
+        }
+    }
+
+    /// When a schedule wakes it, in the words of EventBridge Scheduler. Where schedules speak HTTP it has
+    /// a route, too.
+    pub const fn schedule(self) -> Option<&'static str> {
+        match self {
+            Self::DlqReplay => Some("rate(1 minute)"),
+            Self::Uploads
+            | Self::WebhooksMux
+            | Self::Share
+            | Self::Shares
+            | Self::Assets
+            | Self::Ops => None,
         }
     }
 
@@ -113,6 +130,7 @@ impl Deployable {
                 .flatten()
                 .collect(),
             Self::Ops => health::routes(),
+            Self::DlqReplay => dlq::routes(),
         }
     }
 }

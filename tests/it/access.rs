@@ -58,6 +58,7 @@ fn table() -> Vec<Row> {
     let share = || json!({"label": "for somebody"});
     vec![
         row(Method::GET, "/api/health", everybody),
+        row(Method::GET, "/api/cron/dlq-replay", nobody),
         with(order, row(Method::POST, "/api/uploads", makers)),
         with(
             order,

@@ -82,6 +82,12 @@ fn every_deployable_is_built_for_both_platforms() {
             .find(|it| it["Metadata"]["BuildProperties"]["Binary"] == name);
         let function = function.unwrap_or_else(|| panic!("template.yaml has no function {name}"));
         let events = function["Properties"]["Events"].as_object().unwrap();
+        if let Some(schedule) = deployable.schedule() {
+            let [event] = events.values().collect::<Vec<_>>().try_into().unwrap();
+            assert_eq!(event["Type"], "ScheduleV2");
+            assert_eq!(event["Properties"]["ScheduleExpression"], schedule);
+            continue;
+        }
         let named: Vec<(&str, &str)> = events
             .values()
             .map(|it| {
@@ -178,7 +184,16 @@ fn written_keys(schema: &Value) -> String {
 fn every_route_leads_to_its_function_on_vercel() {
     let vercel: Value = serde_json::from_str(&read("vercel.json")).unwrap();
     let rewrites = vercel["rewrites"].as_array().unwrap();
+    let crons = vercel["crons"].as_array().unwrap();
     for deployable in Deployable::ALL {
+        let woken = |path: &str| crons.iter().any(|it| it["path"] == path);
+        let routes = deployable.routes();
+        assert_eq!(
+            routes.iter().any(|it| woken(it.path)),
+            deployable.schedule().is_some(),
+            "vercel.json and the schedule of {} disagree",
+            deployable.name()
+        );
         for route in deployable.routes() {
             let file = format!(
                 "{}.rs",

@@ -108,6 +108,12 @@ async fn every_function_starts_alone_and_answers() {
             "/api/assets/x",
             401,
         ),
+        (
+            env!("CARGO_BIN_EXE_api-cron-dlq-replay"),
+            "GET",
+            "/api/cron/dlq-replay",
+            401,
+        ),
         (env!("CARGO_BIN_EXE_api-ops"), "GET", "/api/health", 200),
         (env!("CARGO_BIN_EXE_api-ops"), "GET", "/_vercel/ping", 200),
         (env!("CARGO_BIN_EXE_api-ops"), "GET", "/api/assets", 404),

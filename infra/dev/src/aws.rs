@@ -1,6 +1,6 @@
 //! The table and the queue on loopback, spoken to by the real SDK.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use aws_sdk_dynamodb::{
@@ -13,9 +13,11 @@ use aws_sdk_dynamodb::{
 use dynoxide::Database;
 use shared::{
     boot::{self, Clients},
+    clock::Clock,
     store::keys::{GSI1, GSI2},
 };
 use sqs_lite::Sqs;
+use time::OffsetDateTime;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -40,9 +42,10 @@ pub struct Aws {
 
 impl Aws {
     /// Serves both until `stop`, with state in the folder, or in memory without one. Makes the
-    /// table and the queue if they are not there.
+    /// table and the queue if they are not there. What the queue hides, it hides by this clock.
     pub async fn start(
         folder: Option<&Path>,
+        clock: Arc<dyn Clock>,
         dynamodb: TcpListener,
         sqs: TcpListener,
         stop: &CancellationToken,
@@ -54,7 +57,8 @@ impl Aws {
         }
         .map_err(|error| anyhow::anyhow!("the table's file cannot be opened: {error}"))?;
         let queues = Sqs::open(folder.map(|it| it.join("sqs.sqlite")).as_deref())
-            .context("the queue's file cannot be opened")?;
+            .context("the queue's file cannot be opened")?
+            .with_clock(move || millis(clock.now()));
         let mut aws = Self {
             dynamodb: dynamodb.local_addr()?,
             sqs: sqs.local_addr()?,
@@ -105,6 +109,10 @@ impl Aws {
             sqs: aws_sdk_sqs::Client::from_conf(sqs),
         }
     }
+}
+
+fn millis(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
 /// `DynamoDB` sweeps by itself; the stand-in is told to.

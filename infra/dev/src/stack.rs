@@ -18,11 +18,13 @@ use axum::{
 use muxsim::{Endpoint, RateLimit, SigningKey, Sim};
 use serde::{Deserialize, Serialize};
 use shared::{
+    app::App,
     boot,
     clock::{Clock, SystemClock},
     config::Config,
+    dlq,
     ids::IdSource,
-    router,
+    router, telemetry,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -84,12 +86,24 @@ impl Stack {
         let keys = keys(&place.folder)?;
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let aws = Aws::start(Some(&place.folder), dynamodb, sqs, &stop, &mut tasks).await?;
+        let aws = Aws::start(
+            Some(&place.folder),
+            Arc::new(SystemClock),
+            dynamodb,
+            sqs,
+            &stop,
+            &mut tasks,
+        )
+        .await?;
         let variables = settings::variables(&url, &aws, &keys.playback);
         let mux = mux(place, &url, &keys.playback)?;
         let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, system_clock())?;
         let api = match &place.functions {
-            None => api(|name| variables.get(name).cloned(), &aws)?,
+            None => {
+                let app = app(|name| variables.get(name).cloned(), &aws)?;
+                tasks.spawn(every_minute(app.clone(), stop.clone()));
+                router::all(app)
+            }
             Some(functions) => proxy::router(functions),
         };
         let all = Router::new()
@@ -179,16 +193,27 @@ fn system_clock() -> muxsim::Clock {
 }
 
 /// Every function, as it would run by itself.
-fn api(lookup: impl Fn(&str) -> Option<String>, aws: &Aws) -> anyhow::Result<Router> {
+/// What schedules wake in a deployment.
+async fn every_minute(app: App, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_mins(1)) => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(error) = dlq::replay(&app).await {
+            tracing::error!(
+                error = telemetry::chain(&error),
+                "dead letters could not be replayed"
+            );
+        }
+    }
+}
+
+fn app(lookup: impl Fn(&str) -> Option<String>, aws: &Aws) -> anyhow::Result<App> {
     let config = Config::read(lookup)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = IdSource::new(Arc::clone(&clock), |bytes| rand::fill(bytes));
-    Ok(router::all(boot::assemble(
-        config,
-        clock,
-        ids,
-        aws.clients(),
-    )?))
+    Ok(boot::assemble(config, clock, ids, aws.clients())?)
 }
 
 /// The functions at `/api/`, pages everywhere else. Not as a route: its wildcard would count as a

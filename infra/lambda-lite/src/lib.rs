@@ -99,6 +99,21 @@ impl Function {
         })
     }
 
+    /// Hands an event over, as a schedule does.
+    pub async fn wake(&mut self, event: Value) -> Result<Value, Failure> {
+        let answer = tokio::select! {
+            answer = self.runtime.invoke(event) => answer,
+            _ = self.child.wait() => return Err(Failure::Silent),
+        };
+        match answer {
+            Some(Ok(answer)) => {
+                serde_json::from_slice(&answer).map_err(|it| Failure::Error(it.to_string()))
+            }
+            Some(Err(error)) => Err(Failure::Error(String::from_utf8_lossy(&error).into_owned())),
+            None => Err(Failure::Silent),
+        }
+    }
+
     /// Sends a request as a function URL would.
     pub async fn request(
         &mut self,
@@ -106,20 +121,7 @@ impl Function {
         path: &str,
         body: &str,
     ) -> Result<Answer, Failure> {
-        let event = event(method, path, body);
-        let answer = tokio::select! {
-            answer = self.runtime.invoke(event) => answer,
-            _ = self.child.wait() => return Err(Failure::Silent),
-        };
-        let answer = match answer {
-            Some(Ok(answer)) => answer,
-            Some(Err(error)) => {
-                return Err(Failure::Error(String::from_utf8_lossy(&error).into_owned()));
-            }
-            None => return Err(Failure::Silent),
-        };
-        let answer: Value =
-            serde_json::from_slice(&answer).map_err(|it| Failure::Error(it.to_string()))?;
+        let answer = self.wake(event(method, path, body)).await?;
         let body = answer["body"].as_str().unwrap_or_default();
         let encoded = answer["isBase64Encoded"].as_bool().unwrap_or_default();
         let decoded = encoded.then(|| STANDARD.decode(body).unwrap_or_default());
@@ -256,17 +258,26 @@ fn event(method: &str, path: &str, body: &str) -> Value {
 /// When there is no answer: this is for tests.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 pub async fn answer(binary: &str, method: &str, path: &str) -> Answer {
-    let key = private_key();
-    let mut variables = VARIABLES.to_vec();
-    variables.push(("MUX_SIGNING_PRIVATE_KEY", &key));
     let asked = async {
-        let mut function = Function::start(binary, &variables).await?;
+        let mut function = started(binary).await?;
         function.request(method, path, "").await
     };
     match asked.await {
         Ok(answer) => answer,
         Err(failure) => panic!("{binary}: {failure:?}"),
     }
+}
+
+/// The same for a function that a schedule wakes: what it says of a table that is not there.
+pub async fn woken(binary: &str) -> Result<Value, Failure> {
+    started(binary).await?.wake(json!({})).await
+}
+
+async fn started(binary: &str) -> Result<Function, Failure> {
+    let key = private_key();
+    let mut variables = VARIABLES.to_vec();
+    variables.push(("MUX_SIGNING_PRIVATE_KEY", &key));
+    Function::start(binary, &variables).await
 }
 
 /// Nothing listens on port 9 of loopback: what is not needed is not reached.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
+use ulid::Ulid;
 
 use crate::ids::{DeadLetterId, RequestId};
 
@@ -31,7 +32,62 @@ pub enum Reason {
     StoreRefused,
     /// Signed by Mux, and no event.
     NotAnEvent,
+    /// It was tried until its time or its tries were used up.
+    TimesUp,
+    /// What was in the queue was not put there by us.
+    NotALetter,
 }
+
+/// What can be expected of trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// It may succeed by itself, later.
+    Retryable,
+    /// It will not, until somebody changes something.
+    Permanent,
+    /// It is nothing that could be dealt with at all.
+    Poison,
+}
+
+impl Reason {
+    pub const fn class(self) -> Class {
+        match self {
+            Self::StoreUnavailable | Self::TimesUp => Class::Retryable,
+            Self::StoreRefused => Class::Permanent,
+            Self::NotAnEvent | Self::NotALetter => Class::Poison,
+        }
+    }
+}
+
+/// A letter that is tried no more, until an operator says so. Its text is the message as it was.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Parked {
+    pub id: DeadLetterId,
+    pub reason: Reason,
+    pub class: Class,
+    #[serde(with = "time::serde::rfc3339")]
+    pub first_seen: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub parked_at: OffsetDateTime,
+    /// How often it was tried.
+    pub tries: u32,
+    pub letter: RawBody,
+}
+
+/// How long to wait before a letter is tried again: 30 s after the first try, twice as long after each
+/// further one, 15 minutes at the most (S0-122), give or take a tenth, so that what failed together
+/// does not come back together. The letter's own id says how much: the same letter, the same wait.
+pub(super) fn backoff(id: DeadLetterId, tries: u32) -> Duration {
+    let doubled = FIRST_WAIT * 2_i32.saturating_pow(tries.saturating_sub(1).min(16));
+    let wait = doubled.min(LONGEST_WAIT);
+    let spread = i32::try_from(u128::from(Ulid::from(id)) % 201).unwrap_or(100) - 100;
+    wait + wait * spread / 1000
+}
+
+const FIRST_WAIT: Duration = Duration::seconds(30);
+const LONGEST_WAIT: Duration = Duration::minutes(15);
 
 /// A body as it came, byte for byte. It may hold a capability, so `Debug` shows only its size.
 #[derive(Serialize, Deserialize)]
@@ -52,9 +108,41 @@ impl RawBody {
     }
 }
 
+impl RawBody {
+    /// The bytes as they came; `None` if they were not written by [`Self::new`].
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => Some(text.clone().into_bytes()),
+            Self::Base64(text) => STANDARD.decode(text).ok(),
+        }
+    }
+}
+
 impl fmt::Debug for RawBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Text(text) | Self::Base64(text)) = self;
         write!(f, "RawBody({} characters)", text.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_from_half_a_minute_to_a_quarter_of_an_hour() {
+        let id = Ulid::from_bytes(100_u128.to_be_bytes()).into(); // neither more nor less
+        let waits: Vec<i64> = (1..=8).map(|it| backoff(id, it).whole_seconds()).collect();
+        assert_eq!(waits, [30, 60, 120, 240, 480, 900, 900, 900]);
+        assert_eq!(backoff(id, u32::MAX), LONGEST_WAIT);
+    }
+
+    #[test]
+    fn what_failed_together_does_not_come_back_together() {
+        let waits = (0..=200).map(|it| backoff(Ulid::from_bytes(u128::to_be_bytes(it)).into(), 6));
+        let waits: std::collections::BTreeSet<Duration> = waits.collect();
+        assert_eq!(waits.len(), 201);
+        assert_eq!(waits.first(), Some(&Duration::seconds(810)));
+        assert_eq!(waits.last(), Some(&Duration::seconds(990)));
     }
 }

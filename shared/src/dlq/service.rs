@@ -3,11 +3,27 @@
 use aws_sdk_sqs::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
+    types::MessageSystemAttributeName,
 };
 
 use super::model::DeadLetter;
 
-/// The queue, as far as a webhook needs it.
+/// How many messages one call may bring or settle, by the service's own bound.
+const BATCH: i32 = 10;
+
+/// How long nobody else is given a message that was received. A run ends before (`replay::BUDGET`).
+const HIDDEN: i32 = 120;
+
+/// A message of the queue, while nobody else is given it.
+pub(super) struct Message {
+    pub(super) body: String,
+    /// How often it has been received, this time included.
+    pub(super) tries: u32,
+    /// What settles it.
+    pub(super) handle: String,
+}
+
+/// The queue.
 pub struct DeadLetters {
     client: Client,
     url: String,
@@ -18,8 +34,8 @@ pub struct DeadLetters {
 pub enum DeadLetterError {
     #[error("the dead letter does not encode")]
     Encode(#[from] serde_json::Error),
-    #[error("the dead letter queue did not take it ({code})")]
-    Send {
+    #[error("the dead letter queue did not do it ({code})")]
+    Queue {
         code: String,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -42,13 +58,76 @@ impl DeadLetters {
             .map_err(refused)?;
         Ok(())
     }
+
+    /// What is due, at most ten of it. None of it is gone before it is settled.
+    pub(super) async fn receive(&self) -> Result<Vec<Message>, DeadLetterError> {
+        let output = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(BATCH)
+            .visibility_timeout(HIDDEN)
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .send()
+            .await
+            .map_err(refused)?;
+        let messages = output.messages.unwrap_or_default().into_iter();
+        Ok(messages.filter_map(message).collect())
+    }
+
+    /// The message has been dealt with.
+    pub(super) async fn delete(&self, message: &Message) -> Result<(), DeadLetterError> {
+        self.client
+            .delete_message()
+            .queue_url(&self.url)
+            .receipt_handle(&message.handle)
+            .send()
+            .await
+            .map_err(refused)?;
+        Ok(())
+    }
+
+    /// The message is to come again after a while.
+    pub(super) async fn hide(
+        &self,
+        message: &Message,
+        wait: time::Duration,
+    ) -> Result<(), DeadLetterError> {
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(&message.handle)
+            .visibility_timeout(seconds(wait))
+            .send()
+            .await
+            .map_err(refused)?;
+        Ok(())
+    }
+}
+
+fn message(it: aws_sdk_sqs::types::Message) -> Option<Message> {
+    let tries = it.attributes.as_ref().and_then(|all| {
+        all.get(&MessageSystemAttributeName::ApproximateReceiveCount)?
+            .parse()
+            .ok()
+    });
+    Some(Message {
+        body: it.body.unwrap_or_default(),
+        tries: tries.unwrap_or(1),
+        handle: it.receipt_handle?,
+    })
+}
+
+/// A number that a queue takes: its bounds are far from where this could matter.
+fn seconds(wait: time::Duration) -> i32 {
+    i32::try_from(wait.whole_seconds()).unwrap_or(i32::MAX)
 }
 
 fn refused<E>(error: SdkError<E>) -> DeadLetterError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    DeadLetterError::Send {
+    DeadLetterError::Queue {
         code: error.code().unwrap_or("no answer").to_owned(),
         source: error.into(),
     }

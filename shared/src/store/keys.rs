@@ -7,13 +7,16 @@
 //! | Share link      | `SHARE#{shr}`          | `LINK`     | `TENANT#{ten}#SHARES` | `{shr}`  | `ASSET#{ast}#SHARES` | `{shr}`  | —               |
 //! | Webhook receipt | `EVENT#{mux event id}` | `RECEIPT`  | unmatched: `UNMATCHED`| received | —                    | —        | +90 days        |
 //! | Domain event    | `TENANT#{ten}#EVENTS`  | `{evt}`    | —                     | —        | —                    | —        | —               |
+//! | Parked letter   | `LETTER#{dlq}`         | `PARKED`   | `PARKED`              | `{dlq}`  | —                    | —        | +90 days        |
+//! | Job             | `JOB#{name}`           | `LEASE`    | —                     | —        | —                    | —        | —               |
 //! | Idempotency     | `ONCE#{usr}#{sha256}`  | `UPLOAD`   | —                     | —        | —                    | —        | +24 hours       |
 //!
 //! Patterns: asset by id (get); assets of a tenant, newest first (gsi1; what is deleted or was
 //! refused is not in it); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
 //! (get); links of a tenant (gsi1) and of an asset (gsi2), newest first; has this webhook been seen
 //! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query
-//! `pk`; within a millisecond in no order); has this request been made (put if absent).
+//! `pk`; within a millisecond in no order); who runs a job (get); letters that are tried no more,
+//! newest first (gsi1); has this request been made (put if absent).
 
 use std::collections::HashMap;
 
@@ -21,7 +24,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use time::OffsetDateTime;
 
 use crate::{
-    ids::{AssetId, EventId, ShareId, TenantId, UserId},
+    ids::{AssetId, DeadLetterId, EventId, ShareId, TenantId, UserId},
     mux::MuxEventId,
 };
 
@@ -204,6 +207,26 @@ pub fn unmatched() -> Listing {
 
 pub fn event(tenant: TenantId, event: EventId) -> Key {
     Key::new(format!("TENANT#{tenant}#EVENTS"), event.to_string())
+}
+
+/// A letter that is tried no more.
+pub fn parked_letter(id: DeadLetterId) -> Key {
+    Key {
+        gsi1: Some((parked_letters().partition, id.to_string())),
+        ..Key::new(format!("LETTER#{id}"), "PARKED")
+    }
+}
+
+pub fn parked_letters() -> Listing {
+    Listing {
+        index: GSI1,
+        partition: "PARKED".to_owned(),
+    }
+}
+
+/// The lease of a job, and when it last went well.
+pub fn job(name: &str) -> Key {
+    Key::new(format!("JOB#{name}"), "LEASE")
 }
 
 /// One request of one person, under the digest of the key that its client chose.

@@ -9,3 +9,4 @@ mod model;
 mod service;
 
 pub use self::{error::WebhookError, http::routes, model::Outcome};
+pub(crate) use self::{model::RECEIPT_LIFE, service::apply};

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use crate::{dlq::RawBody, ids::AssetId, store::StoreError};
 
 /// How long a receipt is kept. It must outlive Mux's 24 hours of redelivery (H4); S0-111 says 90 days.
-pub(super) const RECEIPT_LIFE: Duration = Duration::days(90);
+pub(crate) const RECEIPT_LIFE: Duration = Duration::days(90);
 
 /// The largest body that is kept in a receipt: an item of the table holds 400 KB.
 const KEPT_MAX: usize = 300 * 1024;

@@ -80,7 +80,7 @@ async fn queue(app: &Parts, letter: &DeadLetter) -> Result<(), WebhookError> {
 }
 
 /// Deals with an event that is what it says: one read, one transaction. The same event again: one read.
-pub(super) async fn apply(
+pub(crate) async fn apply(
     app: &Parts,
     event: &MuxEvent,
     body: &[u8],

@@ -94,9 +94,16 @@ impl TestApp {
         });
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let aws = Aws::start(None, listen().await, listen().await, &stop, &mut tasks)
-            .await
-            .unwrap();
+        let aws = Aws::start(
+            None,
+            clock.clone(),
+            listen().await,
+            listen().await,
+            &stop,
+            &mut tasks,
+        )
+        .await
+        .unwrap();
         let listener = listen().await;
         let url = format!("http://{}", listener.local_addr().unwrap());
         let folder = tempfile::tempdir().unwrap();

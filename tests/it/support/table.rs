@@ -36,6 +36,7 @@ pub(crate) struct ShakyTable(Arc<Inner>);
 struct Inner {
     faults: Mutex<VecDeque<TableFault>>,
     down: AtomicBool,
+    never: Mutex<Option<String>>,
     http: Client,
 }
 
@@ -48,6 +49,11 @@ impl ShakyTable {
     /// Nothing works until it does again.
     pub(crate) fn down(&self, down: bool) {
         self.0.down.store(down, Ordering::SeqCst);
+    }
+
+    /// No transaction works that names this.
+    pub(crate) fn never(&self, named: Option<&str>) {
+        *self.0.never.lock().unwrap() = named.map(str::to_owned);
     }
 
     /// Listens before the table at this address.
@@ -71,6 +77,10 @@ async fn meet(
         return lost();
     }
     let transaction = target.ends_with(".TransactWriteItems");
+    let never = shaky.0.never.lock().unwrap().clone();
+    if never.is_some_and(|it| transaction && String::from_utf8_lossy(&body).contains(&it)) {
+        return lost();
+    }
     let fault = transaction.then(|| shaky.0.faults.lock().unwrap().pop_front());
     if let Some(Some(TableFault::Collision)) = fault {
         return collided();

@@ -1,0 +1,84 @@
+//! One run at a time.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts as Head},
+};
+use secrecy::ExposeSecret;
+use subtle::ConstantTimeEq;
+use time::{Duration, OffsetDateTime};
+
+use super::{Job, Lease};
+use crate::{
+    app::{App, Parts},
+    problem::{Kind, Problem},
+    store::{Guard, StoreError, keys},
+};
+
+/// Runs a job if nobody else does. `None`: somebody does. A run that does not come back loses its
+/// lease after `life`; it must be done by then, because the next one may begin.
+pub async fn alone<T, E: From<StoreError>>(
+    app: &Parts,
+    job: Job,
+    life: Duration,
+    work: impl AsyncFnOnce() -> Result<T, E>,
+) -> Result<Option<T>, E> {
+    let key = keys::job(job.name());
+    let before: Option<Lease> = app.store.get(&key).await?;
+    let guard = before
+        .as_ref()
+        .map_or(Guard::Absent, |it| Guard::Version(it.version));
+    let before = before.unwrap_or_default();
+    let Some(lease) = before.taken(app.ids.mint(), app.clock.now(), life) else {
+        return Ok(None);
+    };
+    match app.store.put(&key, &lease, guard).await {
+        Ok(()) => {}
+        Err(StoreError::Conflict { .. }) => return Ok(None), // somebody was faster
+        Err(error) => return Err(error.into()),
+    }
+    let done = work().await;
+    let released = lease.released(app.clock.now(), done.is_ok());
+    let given_back = app
+        .store
+        .put(&key, &released, Guard::Version(lease.version))
+        .await;
+    if let Err(error) = given_back {
+        // It runs out by itself, or another run has it already.
+        tracing::warn!(
+            job = job.name(),
+            error = crate::telemetry::chain(&error),
+            "lease not given back"
+        );
+    }
+    done.map(Some)
+}
+
+/// When a job last went well; `None` if it never did.
+pub async fn last_success(app: &Parts, job: Job) -> Result<Option<OffsetDateTime>, StoreError> {
+    let lease: Option<Lease> = app.store.get(&keys::job(job.name())).await?;
+    Ok(lease.and_then(|it| it.last_success))
+}
+
+/// Proof that a schedule calls: it knows `CRON_SECRET`, which Vercel sends as a bearer token
+/// (vercel.com/docs/cron-jobs/manage-cron-jobs). Without a secret nobody does.
+pub struct Scheduled;
+
+impl FromRequestParts<App> for Scheduled {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Head, app: &App) -> Result<Self, Problem> {
+        let secret = app.config.cron_secret.as_ref();
+        let expected = secret.map(|it| format!("Bearer {}", it.expose_secret()));
+        let sent = head.headers.get(header::AUTHORIZATION);
+        let known = expected
+            .zip(sent)
+            .is_some_and(|(expected, sent)| bool::from(expected.as_bytes().ct_eq(sent.as_bytes())));
+        known.then_some(Self).ok_or_else(|| {
+            Problem::new(
+                Kind::Unauthenticated,
+                "this is for the schedule, which knows a secret",
+            )
+        })
+    }
+}
