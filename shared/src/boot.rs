@@ -72,8 +72,13 @@ pub async fn dlq_replay() -> Result<Router, BootError> {
     function(Deployable::DlqReplay).await
 }
 
-/// `functions/dlq-replay`: deals with dead letters, woken by a schedule.
-pub async fn dlq_replay_job() -> Result<App, BootError> {
+/// `api/cron/reconcile.rs`: asks Mux what webhooks have not told, woken over HTTP.
+pub async fn reconcile() -> Result<Router, BootError> {
+    function(Deployable::Reconcile).await
+}
+
+/// `functions/dlq-replay`, `functions/reconcile`: the same jobs, woken by a schedule.
+pub async fn job() -> Result<App, BootError> {
     app().await
 }
 

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::{
     app::Parts,
-    ids::{AssetId, EventId, RequestId, ShareId, TenantId, UserId},
+    ids::{AssetId, EventId, RequestId, RunId, ShareId, TenantId, UserId},
     mux::MuxEventId,
     store::{Guard, StoreError, Write, keys},
 };
@@ -62,6 +62,8 @@ pub enum Actor {
     Guest { share: ShareId },
     /// A webhook.
     Mux { event: MuxEventId },
+    /// A job that a schedule woke, such as `reconcile`.
+    Job { name: String, run: RunId },
 }
 
 /// Everything that can happen. A new variant goes to the end; a wire name never changes.

@@ -17,6 +17,7 @@ pub mod ids;
 pub mod jobs;
 pub mod mux;
 pub mod problem;
+pub mod reconcile;
 pub mod router;
 pub mod shares;
 pub mod store;

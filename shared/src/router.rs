@@ -19,7 +19,7 @@ use crate::{
     assets, dlq, health,
     http::BODY_LIMIT,
     problem::{self, Kind, Problem},
-    shares, telemetry, uploads, webhooks,
+    reconcile, shares, telemetry, uploads, webhooks,
 };
 
 /// One route: what the access table of the tests lists, and what the router is built of.
@@ -78,10 +78,11 @@ pub enum Deployable {
     Assets,
     Ops,
     DlqReplay,
+    Reconcile,
 }
 
 impl Deployable {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Uploads,
         Self::WebhooksMux,
         Self::Share,
@@ -89,6 +90,7 @@ impl Deployable {
         Self::Assets,
         Self::Ops,
         Self::DlqReplay,
+        Self::Reconcile,
     ];
 
     /// The name of its folder in `functions/`, of its binary and its log group.
@@ -101,6 +103,7 @@ impl Deployable {
             Self::Assets => "assets",
             Self::Ops => "ops",
             Self::DlqReplay => "dlq-replay",
+            Self::Reconcile => "reconcile",
         }
     }
 
@@ -109,6 +112,7 @@ impl Deployable {
     pub const fn schedule(self) -> Option<&'static str> {
         match self {
             Self::DlqReplay => Some("rate(1 minute)"),
+            Self::Reconcile => Some("rate(5 minutes)"),
             Self::Uploads
             | Self::WebhooksMux
             | Self::Share
@@ -131,6 +135,7 @@ impl Deployable {
                 .collect(),
             Self::Ops => health::routes(),
             Self::DlqReplay => dlq::routes(),
+            Self::Reconcile => reconcile::routes(),
         }
     }
 }

@@ -59,6 +59,7 @@ fn table() -> Vec<Row> {
     vec![
         row(Method::GET, "/api/health", everybody),
         row(Method::GET, "/api/cron/dlq-replay", nobody),
+        row(Method::GET, "/api/cron/reconcile", nobody),
         with(order, row(Method::POST, "/api/uploads", makers)),
         with(
             order,

@@ -114,6 +114,12 @@ async fn every_function_starts_alone_and_answers() {
             "/api/cron/dlq-replay",
             401,
         ),
+        (
+            env!("CARGO_BIN_EXE_api-cron-reconcile"),
+            "GET",
+            "/api/cron/reconcile",
+            401,
+        ),
         (env!("CARGO_BIN_EXE_api-ops"), "GET", "/api/health", 200),
         (env!("CARGO_BIN_EXE_api-ops"), "GET", "/_vercel/ping", 200),
         (env!("CARGO_BIN_EXE_api-ops"), "GET", "/api/assets", 404),

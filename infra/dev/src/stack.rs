@@ -24,7 +24,7 @@ use shared::{
     config::Config,
     dlq,
     ids::IdSource,
-    router, telemetry,
+    reconcile, router, telemetry,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -102,6 +102,7 @@ impl Stack {
             None => {
                 let app = app(|name| variables.get(name).cloned(), &aws)?;
                 tasks.spawn(every_minute(app.clone(), stop.clone()));
+                tasks.spawn(every_five_minutes(app.clone(), stop.clone()));
                 router::all(app)
             }
             Some(functions) => proxy::router(functions),
@@ -193,6 +194,21 @@ fn system_clock() -> muxsim::Clock {
 }
 
 /// Every function, as it would run by itself.
+async fn every_five_minutes(app: App, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_mins(5)) => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(error) = reconcile::reconcile(&app).await {
+            tracing::error!(
+                error = telemetry::chain(&error),
+                "videos could not be reconciled"
+            );
+        }
+    }
+}
+
 /// What schedules wake in a deployment.
 async fn every_minute(app: App, stop: CancellationToken) {
     loop {

@@ -256,6 +256,16 @@ impl Lifecycle {
         uploads.chain(assets).flatten().max()
     }
 
+    /// Uploads of Mux for this video.
+    pub fn uploads(&self) -> impl Iterator<Item = &MuxUploadId> {
+        self.uploads.keys()
+    }
+
+    /// Assets of Mux for this video.
+    pub fn assets(&self) -> impl Iterator<Item = &MuxAssetId> {
+        self.assets.keys()
+    }
+
     /// Every id by which Mux may name this video in an event that does not carry ours.
     pub fn mux_ids(&self) -> impl Iterator<Item = &str> {
         let uploads = self.uploads.keys().map(MuxUploadId::as_str);

@@ -59,6 +59,12 @@ pub enum Ending {
         #[serde(with = "time::serde::rfc3339")]
         at: OffsetDateTime,
     },
+    /// No file came in time, and Mux knows of no upload. A file that arrives nevertheless counts for
+    /// more.
+    Lapsed {
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+    },
     /// Mux was asked for an upload and did nothing. Nobody was ever told of this video.
     Refused {
         #[serde(with = "time::serde::rfc3339")]
@@ -102,7 +108,7 @@ impl Asset {
     /// Where the video stands now. Only the end of waiting depends on the time.
     pub fn status(&self, now: OffsetDateTime) -> Status {
         let stage = self.stage();
-        if stage == Status::AwaitingUpload && self.upload_deadline() + UPLOAD_GRACE <= now {
+        if stage == Status::AwaitingUpload && self.is_overdue(now) {
             return Status::Expired;
         }
         stage
@@ -114,8 +120,13 @@ impl Asset {
             return Status::Deleted;
         }
         match self.lifecycle.verdict() {
-            Verdict::Unheard | Verdict::Waiting if self.ending != Ending::None => Status::Cancelled,
-            Verdict::Unheard | Verdict::Waiting => Status::AwaitingUpload,
+            Verdict::Unheard | Verdict::Waiting => match self.ending {
+                Ending::None => Status::AwaitingUpload,
+                Ending::Lapsed { .. } => Status::Expired,
+                Ending::Withdrawn { .. } | Ending::Refused { .. } | Ending::Deleted { .. } => {
+                    Status::Cancelled
+                }
+            },
             Verdict::TimedOut => Status::Expired,
             Verdict::Cancelled => Status::Cancelled,
             Verdict::Processing => Status::Processing,
@@ -128,6 +139,16 @@ impl Asset {
     /// Whether it is gone, by a person's wish or at Mux.
     pub fn is_deleted(&self) -> bool {
         self.stage() == Status::Deleted
+    }
+
+    /// Whether something more is expected to happen by itself.
+    pub fn is_open(&self) -> bool {
+        !self.stage().is_final()
+    }
+
+    /// Whether its time to send a file is over, for good.
+    pub fn is_overdue(&self, now: OffsetDateTime) -> bool {
+        self.upload_deadline() + UPLOAD_GRACE <= now
     }
 
     /// Whether its tenant's list shows it.

@@ -131,6 +131,11 @@ pub fn row(asset: &Asset, guard: Guard) -> Result<Write, StoreError> {
     } else {
         keys::asset(asset.id)
     };
+    let key = if asset.is_open() {
+        keys::open_asset(key, asset.id)
+    } else {
+        key
+    };
     Write::put(key, asset, guard)
 }
 

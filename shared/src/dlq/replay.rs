@@ -71,7 +71,7 @@ pub enum ReplayError {
 
 /// Deals with everything that is due. `None`: another run is at it.
 pub async fn replay(app: &Parts) -> Result<Option<Pass>, ReplayError> {
-    jobs::alone(app, Job::DlqReplay, LEASE, async || run(app).await).await
+    jobs::alone(app, Job::DlqReplay, LEASE, async |_| run(app).await).await
 }
 
 async fn run(app: &Parts) -> Result<Pass, ReplayError> {

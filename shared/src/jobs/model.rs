@@ -10,12 +10,15 @@ use crate::ids::RunId;
 pub enum Job {
     /// Deals with dead letters.
     DlqReplay,
+    /// Asks Mux what webhooks have not told.
+    Reconcile,
 }
 
 impl Job {
     pub const fn name(self) -> &'static str {
         match self {
             Self::DlqReplay => "dlq-replay",
+            Self::Reconcile => "reconcile",
         }
     }
 }

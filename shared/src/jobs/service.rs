@@ -11,6 +11,7 @@ use time::{Duration, OffsetDateTime};
 use super::{Job, Lease};
 use crate::{
     app::{App, Parts},
+    ids::RunId,
     problem::{Kind, Problem},
     store::{Guard, StoreError, keys},
 };
@@ -21,7 +22,7 @@ pub async fn alone<T, E: From<StoreError>>(
     app: &Parts,
     job: Job,
     life: Duration,
-    work: impl AsyncFnOnce() -> Result<T, E>,
+    work: impl AsyncFnOnce(RunId) -> Result<T, E>,
 ) -> Result<Option<T>, E> {
     let key = keys::job(job.name());
     let before: Option<Lease> = app.store.get(&key).await?;
@@ -29,7 +30,8 @@ pub async fn alone<T, E: From<StoreError>>(
         .as_ref()
         .map_or(Guard::Absent, |it| Guard::Version(it.version));
     let before = before.unwrap_or_default();
-    let Some(lease) = before.taken(app.ids.mint(), app.clock.now(), life) else {
+    let run = app.ids.mint();
+    let Some(lease) = before.taken(run, app.clock.now(), life) else {
         return Ok(None);
     };
     match app.store.put(&key, &lease, guard).await {
@@ -37,7 +39,7 @@ pub async fn alone<T, E: From<StoreError>>(
         Err(StoreError::Conflict { .. }) => return Ok(None), // somebody was faster
         Err(error) => return Err(error.into()),
     }
-    let done = work().await;
+    let done = work(run).await;
     let released = lease.released(app.clock.now(), done.is_ok());
     let given_back = app
         .store

@@ -6,10 +6,10 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use url::Url;
 
-use super::{MuxAssetId, MuxUploadId, UploadStage, UploadUrl};
+use super::{MuxAssetId, MuxUploadId, Subject, UploadStage, UploadUrl};
 use crate::ids::AssetId;
 
 /// How long one call may take. Mux's own SDK waits 60 s; nobody who holds a phone does.
@@ -149,6 +149,26 @@ impl MuxClient {
     pub async fn find_upload(&self, upload: &MuxUploadId) -> Result<FoundUpload, MuxError> {
         self.call(Method::GET, &["uploads", upload.as_str()], None)
             .await
+    }
+
+    /// The same call, read as news. `None`: Mux knows no such upload.
+    pub async fn upload_news(&self, upload: &MuxUploadId) -> Result<Option<Subject>, MuxError> {
+        let object = self.object(&["uploads", upload.as_str()]).await?;
+        Ok(object.map(|it| Subject::of_upload(it.get())))
+    }
+
+    /// `GET /video/v1/assets/{id}`, read as news. `None`: Mux knows no such asset.
+    pub async fn asset_news(&self, asset: &MuxAssetId) -> Result<Option<Subject>, MuxError> {
+        let object = self.object(&["assets", asset.as_str()]).await?;
+        Ok(object.map(|it| Subject::of_asset(it.get())))
+    }
+
+    async fn object(&self, path: &[&str]) -> Result<Option<Box<RawValue>>, MuxError> {
+        match self.call(Method::GET, path, None).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.refused_with(404) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn call<T: DeserializeOwned>(

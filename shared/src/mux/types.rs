@@ -133,6 +133,17 @@ impl MuxEvent {
     }
 }
 
+impl Subject {
+    /// What an answer of the API says: the same object as in an event, read as leniently.
+    pub(super) fn of_upload(object: &str) -> Self {
+        of_what_fits(object, "video.upload.updated").1
+    }
+
+    pub(super) fn of_asset(object: &str) -> Self {
+        of_what_fits(object, "video.asset.updated").1
+    }
+}
+
 /// One odd field must not cost the others: what does not fit is left out.
 fn of_what_fits(data: &str, kind: &str) -> (Option<AssetId>, Subject) {
     let fields: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();

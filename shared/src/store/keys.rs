@@ -2,7 +2,7 @@
 //!
 //! | Entity          | `pk`                   | `sk`       | `gsi1pk`              | `gsi1sk` | `gsi2pk`             | `gsi2sk` | TTL (`expires`) |
 //! |-----------------|------------------------|------------|-----------------------|----------|----------------------|----------|-----------------|
-//! | Asset           | `ASSET#{ast}`          | `ASSET`    | `TENANT#{ten}#ASSETS` | `{ast}`  | —                    | —        | —               |
+//! | Asset           | `ASSET#{ast}`          | `ASSET`    | `TENANT#{ten}#ASSETS` | `{ast}`  | open: `OPEN`         | `{ast}`  | —               |
 //! | Mux pointer     | `MUX#{mux id}`         | `ASSET`    | —                     | —        | —                    | —        | —               |
 //! | Share link      | `SHARE#{shr}`          | `LINK`     | `TENANT#{ten}#SHARES` | `{shr}`  | `ASSET#{ast}#SHARES` | `{shr}`  | —               |
 //! | Webhook receipt | `EVENT#{mux event id}` | `RECEIPT`  | unmatched: `UNMATCHED`| received | —                    | —        | +90 days        |
@@ -12,7 +12,7 @@
 //! | Idempotency     | `ONCE#{usr}#{sha256}`  | `UPLOAD`   | —                     | —        | —                    | —        | +24 hours       |
 //!
 //! Patterns: asset by id (get); assets of a tenant, newest first (gsi1; what is deleted or was
-//! refused is not in it); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
+//! refused is not in it); assets that something is still expected of (gsi2); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
 //! (get); links of a tenant (gsi1) and of an asset (gsi2), newest first; has this webhook been seen
 //! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query
 //! `pk`; within a millisecond in no order); who runs a job (get); letters that are tried no more,
@@ -124,6 +124,21 @@ pub fn listed_asset(tenant: TenantId, id: AssetId) -> Key {
     Key {
         gsi1: Some((assets_of(tenant).partition, id.to_string())),
         ..asset(id)
+    }
+}
+
+/// The same key for an asset that something is still expected of.
+pub fn open_asset(key: Key, id: AssetId) -> Key {
+    Key {
+        gsi2: Some((open_assets().partition, id.to_string())),
+        ..key
+    }
+}
+
+pub fn open_assets() -> Listing {
+    Listing {
+        index: GSI2,
+        partition: "OPEN".to_owned(),
     }
 }
 

@@ -70,6 +70,7 @@ pub(crate) struct TestApp {
 
 /// What a test wants to be otherwise than usual.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub(crate) struct Wishes {
     /// Nothing listens where the table should be.
     pub(crate) no_table: bool,
@@ -77,6 +78,8 @@ pub(crate) struct Wishes {
     pub(crate) no_queue: bool,
     /// The table can be made to fail, by `TestApp::table`.
     pub(crate) shaky_table: bool,
+    /// Mux may be called as often as the real one, and no more.
+    pub(crate) rate_limit: bool,
     /// Variables that replace the usual ones.
     pub(crate) variables: Vec<(&'static str, &'static str)>,
 }
@@ -107,7 +110,7 @@ impl TestApp {
         let listener = listen().await;
         let url = format!("http://{}", listener.local_addr().unwrap());
         let folder = tempfile::tempdir().unwrap();
-        let mux = open_mux(folder.path(), &url, &hand);
+        let mux = open_mux(folder.path(), &url, &hand, wishes.rate_limit);
         let issuer = Issuer::new(format!("{url}/sign-in"), &KEY, hand).unwrap();
         let table = ShakyTable::default();
         let mut reached = reached(&wishes, &aws);
@@ -177,12 +180,13 @@ async fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
-fn open_mux(folder: &std::path::Path, url: &str, clock: &muxsim::Clock) -> Sim {
+fn open_mux(folder: &std::path::Path, url: &str, clock: &muxsim::Clock, limited: bool) -> Sim {
     let mut options = muxsim::Options::new(folder.to_owned(), format!("{url}/mux"));
     settings::MUX_TOKEN_ID.clone_into(&mut options.token_id);
     settings::MUX_TOKEN_SECRET.clone_into(&mut options.token_secret);
     options.signing_keys.push(KEY.clone());
     options.clock = Arc::clone(clock);
+    options.rate_limit = limited.then(muxsim::RateLimit::default);
     options.endpoints.push(Endpoint {
         address: format!("{url}/api/webhooks/mux"),
         secret: settings::MUX_WEBHOOK_SECRET.to_owned(),
