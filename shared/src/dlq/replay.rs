@@ -1,7 +1,7 @@
 //! Replay: every dead letter that is due is dealt with as the route would have, or comes again later,
 //! or is parked with the reason.
 
-use std::time::Duration as StdDuration;
+use std::{collections::BTreeMap, time::Duration as StdDuration};
 
 use futures::{StreamExt, future, stream};
 use serde::Serialize;
@@ -25,15 +25,20 @@ use crate::{
 };
 
 /// How long one run receives. What it has received then it still deals with, within [`LEASE`].
-pub(super) const BUDGET: StdDuration = StdDuration::from_secs(20);
+pub(super) const BUDGET: StdDuration = StdDuration::from_secs(45);
+
+/// When a run leaves what it has received to a later one: a table that answers slowly, or not at all,
+/// must not keep it beyond its lease.
+const LAST: StdDuration = StdDuration::from_mins(1);
 
 /// How long a run may take before another one may begin.
 const LEASE: Duration = Duration::seconds(90);
 
-/// How many calls receive at once, ten letters each at the most.
-const RECEIVERS: usize = 4;
+/// How many calls receive at once, ten letters each at the most: enough different videos for all that
+/// are dealt with at once, although the letters of one video lie side by side.
+const RECEIVERS: usize = 16;
 
-/// How many letters are dealt with at once.
+/// How many videos are dealt with at once.
 const ABREAST: usize = 16;
 
 /// How long the table has for one letter.
@@ -86,16 +91,22 @@ async fn run(app: &Parts) -> Result<Pass, ReplayError> {
             break;
         }
         pass.received += u32::try_from(messages.len()).unwrap_or(u32::MAX);
-        let fates = stream::iter(messages)
-            .map(|message| async move { settle(app, &message).await })
-            .buffer_unordered(ABREAST);
-        // Each fails alone: what could not be settled comes again by itself.
-        fates
-            .for_each(|fate| {
-                pass.count(&fate);
-                future::ready(())
+        let fates = stream::iter(by_subject(messages))
+            .map(|letters| async move {
+                let mut fates = Vec::with_capacity(letters.len());
+                for letter in &letters {
+                    // Each fails alone: what could not be settled comes again by itself.
+                    fates.push(if started.elapsed() < LAST {
+                        settle(app, letter).await
+                    } else {
+                        Fate::Left
+                    });
+                }
+                fates
             })
-            .await;
+            .buffer_unordered(ABREAST);
+        let fates: Vec<Vec<Fate>> = fates.collect().await;
+        fates.iter().flatten().for_each(|fate| pass.count(fate));
     }
     tracing::info!(
         job = Job::DlqReplay.name(),
@@ -112,7 +123,7 @@ impl Pass {
     fn count(&mut self, fate: &Fate) {
         let counted = match fate {
             Fate::Settled => &mut self.settled,
-            Fate::Again(_) => &mut self.waiting,
+            Fate::Again(_) | Fate::Left => &mut self.waiting,
             Fate::Parked(_) => &mut self.parked,
         };
         *counted += 1;
@@ -122,14 +133,57 @@ impl Pass {
 /// What becomes of a letter.
 enum Fate {
     Settled,
+    /// Not looked at: it comes again when it is no longer hidden.
+    Left,
     Again(Duration),
     Parked(Parked),
 }
 
+/// A message, opened as far as it goes.
+struct Opened {
+    message: Message,
+    letter: Option<DeadLetter>,
+    event: Option<(Vec<u8>, MuxEvent)>,
+}
+
+impl Opened {
+    fn of(message: Message) -> Self {
+        let letter: Option<DeadLetter> = serde_json::from_str(&message.body).ok();
+        // What was no event when it came may be one to this version of the code.
+        let body = letter.as_ref().and_then(|it| it.body.bytes());
+        let event = body.and_then(|body| {
+            let event = MuxEvent::parse(&body).ok()?;
+            Some((body, event))
+        });
+        Self {
+            message,
+            letter,
+            event,
+        }
+    }
+}
+
+/// Letters by the video that they are about: two of one video at a time would only meet each other in
+/// the table, and try again.
+fn by_subject(messages: Vec<Message>) -> Vec<Vec<Opened>> {
+    let mut groups: BTreeMap<String, Vec<Opened>> = BTreeMap::new();
+    for opened in messages.into_iter().map(Opened::of) {
+        let event = opened.event.as_ref().map(|(_, event)| event);
+        let about = event.and_then(webhooks::about);
+        let alone = || opened.message.handle.clone();
+        groups
+            .entry(about.unwrap_or_else(alone))
+            .or_default()
+            .push(opened);
+    }
+    groups.into_values().collect()
+}
+
 /// Deals with a letter and tells the queue. When this is over, the letter is settled, parked or still
 /// in the queue.
-async fn settle(app: &Parts, message: &Message) -> Fate {
-    let mut fate = deal(app, message).await;
+async fn settle(app: &Parts, opened: &Opened) -> Fate {
+    let message = &opened.message;
+    let mut fate = deal(app, opened).await;
     if let Fate::Parked(parked) = &fate
         && let Err(error) = park(app, parked).await
     {
@@ -143,6 +197,7 @@ async fn settle(app: &Parts, message: &Message) -> Fate {
     let told = match &fate {
         Fate::Settled | Fate::Parked(_) => app.dead_letters.delete(message).await,
         Fate::Again(wait) => app.dead_letters.hide(message, *wait).await,
+        Fate::Left => Ok(()),
     };
     if let Err(error) = told {
         // It comes again when it is no longer hidden; what was done is not done twice.
@@ -164,9 +219,9 @@ async fn park(app: &Parts, parked: &Parked) -> Result<(), StoreError> {
     app.store.put(&key, parked, Guard::None).await
 }
 
-async fn deal(app: &Parts, message: &Message) -> Fate {
-    let now = app.clock.now();
-    let Ok(letter) = serde_json::from_str::<DeadLetter>(&message.body) else {
+async fn deal(app: &Parts, opened: &Opened) -> Fate {
+    let (now, message) = (app.clock.now(), &opened.message);
+    let Some(letter) = &opened.letter else {
         // Named after what it says, so that it is parked once however often it comes.
         let id: DeadLetterId = ids::from_external("dead letter", &message.body);
         return Fate::Parked(Parked {
@@ -190,15 +245,12 @@ async fn deal(app: &Parts, message: &Message) -> Fate {
             letter: RawBody::new(message.body.as_bytes()),
         })
     };
-    // What was no event when it came may be one to this version of the code.
-    let body = letter.body.bytes();
-    let event = body.as_deref().and_then(|it| MuxEvent::parse(it).ok());
-    let (Some(body), Some(event)) = (body, event) else {
+    let Some((body, event)) = &opened.event else {
         return parked(Reason::NotAnEvent);
     };
-    let applied = webhooks::apply(app, &event, &body, letter.request);
+    let applied = webhooks::apply(app, event, body, letter.request);
     let error = match tokio::time::timeout(STORE_TIME, applied).await {
-        Ok(Ok(outcome)) => return dealt_with(&letter, outcome),
+        Ok(Ok(outcome)) => return dealt_with(letter, outcome),
         Ok(Err(error)) if !error.is_retryable() => return parked(Reason::StoreRefused),
         Ok(Err(error)) => telemetry::chain(&error),
         Err(_) => "the table did not answer in time".to_owned(),

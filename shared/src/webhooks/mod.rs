@@ -9,4 +9,7 @@ mod model;
 mod service;
 
 pub use self::{error::WebhookError, http::routes, model::Outcome};
-pub(crate) use self::{model::RECEIPT_LIFE, service::apply};
+pub(crate) use self::{
+    model::RECEIPT_LIFE,
+    service::{about, apply},
+};

@@ -168,6 +168,12 @@ async fn look_up(
     Ok(seen.is_none().then_some((None, None)))
 }
 
+/// A name of what the event is about: the same for events that may meet in the table.
+pub(crate) fn about(event: &MuxEvent) -> Option<String> {
+    let ours = event.ours.map(|it| it.to_string());
+    ours.or_else(|| mux_ids(&event.subject).first().map(|it| (*it).to_owned()))
+}
+
 /// The ids by which Mux names what the event is about, the asset's first.
 fn mux_ids(subject: &Subject) -> Vec<&str> {
     match subject {
