@@ -89,6 +89,36 @@ async fn fifty_uploads_end_within_ten_minutes_without_a_single_webhook() {
 }
 
 #[tokio::test]
+async fn a_file_that_comes_late_is_found_as_fast_as_one_that_comes_at_once() {
+    let test = quiet().await;
+    let upload = test.ada().upload("After three hours").await;
+    let id = text(&upload, "id");
+    test.clock.advance(190.minutes());
+    assert_eq!(reconciled(&test).await["closed"], 0);
+    send(&upload, &clip()).await;
+    test.mux.process().await.unwrap();
+    test.clock.advance(5.minutes());
+    assert_eq!(reconciled(&test).await["closed"], 1);
+    assert_eq!(status(&test, id).await, "READY");
+}
+
+#[tokio::test]
+async fn a_run_asks_no_further_when_mux_limits_us() {
+    let test = quiet().await;
+    for n in 0..3 {
+        test.clock.advance(1.seconds());
+        test.ada().upload(&format!("Video {n}")).await;
+    }
+    test.clock.advance(2.minutes());
+    test.faults.next(Fault::Limited);
+    let pass = reconciled(&test).await;
+    assert_eq!(
+        pass,
+        json!({"open": 3, "asked": 1, "closed": 0, "failed": 1})
+    );
+}
+
+#[tokio::test]
 async fn webhooks_that_come_after_all_change_nothing() {
     let test = quiet().await;
     let upload = test.ada().upload("Late").await;
@@ -121,7 +151,7 @@ async fn a_file_that_never_came_expires_once_and_is_asked_about_no_more() {
     assert_eq!(reconciled(&test).await["asked"], 1);
     assert_eq!(status(&test, id).await, "AWAITING_UPLOAD");
     test.clock.advance(90.minutes());
-    assert_eq!(reconciled(&test).await["asked"], 0, "it is not its turn");
+    assert_eq!(reconciled(&test).await["asked"], 1, "there was time for it");
     test.clock.advance(12.hours());
     let pass = reconciled(&test).await;
     assert_eq!(

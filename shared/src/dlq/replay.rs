@@ -83,12 +83,18 @@ async fn run(app: &Parts) -> Result<Pass, ReplayError> {
     let (started, mut pass) = (Instant::now(), Pass::default());
     while started.elapsed() < BUDGET {
         let calls = (0..RECEIVERS).map(|_| app.dead_letters.receive());
-        let mut messages = Vec::new();
+        let (mut messages, mut failure) = (Vec::new(), None);
         for received in future::join_all(calls).await {
-            messages.extend(received?);
+            match received {
+                Ok(received) => messages.extend(received),
+                Err(error) => failure = Some(error),
+            }
         }
-        if messages.is_empty() {
-            break;
+        // What one call received is dealt with, whatever became of the others.
+        match failure {
+            Some(error) if messages.is_empty() => return Err(error.into()),
+            None if messages.is_empty() => break,
+            Some(_) | None => {}
         }
         pass.received += u32::try_from(messages.len()).unwrap_or(u32::MAX);
         let fates = stream::iter(by_subject(messages))

@@ -3,10 +3,12 @@
 //!
 //! Owns: the lease and the heartbeat. Does not own: what a job does (`dlq`).
 
+mod http;
 mod model;
 mod service;
 
 pub use self::{
+    http::Scheduled,
     model::{Job, Lease},
-    service::{Scheduled, alone, last_success},
+    service::{alone, last_success},
 };

@@ -1,18 +1,11 @@
 //! One run at a time.
 
-use axum::{
-    extract::FromRequestParts,
-    http::{header, request::Parts as Head},
-};
-use secrecy::ExposeSecret;
-use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
 
 use super::{Job, Lease};
 use crate::{
-    app::{App, Parts},
+    app::Parts,
     ids::RunId,
-    problem::{Kind, Problem},
     store::{Guard, StoreError, keys},
 };
 
@@ -60,27 +53,4 @@ pub async fn alone<T, E: From<StoreError>>(
 pub async fn last_success(app: &Parts, job: Job) -> Result<Option<OffsetDateTime>, StoreError> {
     let lease: Option<Lease> = app.store.get(&keys::job(job.name())).await?;
     Ok(lease.and_then(|it| it.last_success))
-}
-
-/// Proof that a schedule calls: it knows `CRON_SECRET`, which Vercel sends as a bearer token
-/// (vercel.com/docs/cron-jobs/manage-cron-jobs). Without a secret nobody does.
-pub struct Scheduled;
-
-impl FromRequestParts<App> for Scheduled {
-    type Rejection = Problem;
-
-    async fn from_request_parts(head: &mut Head, app: &App) -> Result<Self, Problem> {
-        let secret = app.config.cron_secret.as_ref();
-        let expected = secret.map(|it| format!("Bearer {}", it.expose_secret()));
-        let sent = head.headers.get(header::AUTHORIZATION);
-        let known = expected
-            .zip(sent)
-            .is_some_and(|(expected, sent)| bool::from(expected.as_bytes().ct_eq(sent.as_bytes())));
-        known.then_some(Self).ok_or_else(|| {
-            Problem::new(
-                Kind::Unauthenticated,
-                "this is for the schedule, which knows a secret",
-            )
-        })
-    }
 }

@@ -28,8 +28,13 @@ const PACE: Duration = Duration::milliseconds(250);
 /// How many videos are read at once.
 const PAGE: u32 = 100;
 
-/// A video is asked about in every run while it is young; after that, once an hour.
+/// How many are remembered for the time that is left: more than a run can ask about.
+const REST: usize = 200;
+
+/// So long somebody is likely to wait for a video.
 const YOUNG: Duration = Duration::hours(1);
+
+/// How often a run begins.
 const EVERY: Duration = Duration::minutes(5);
 
 /// A webhook is given this much time before somebody asks.
@@ -71,9 +76,17 @@ pub async fn reconcile(app: &Parts) -> Result<Option<Pass>, ReconcileError> {
 }
 
 async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
-    let (started, mut pass) = (app.clock.now(), Pass::default());
-    let mut after: Option<Asset> = None;
-    'pages: loop {
+    let mut asking = Asking {
+        app,
+        run: id,
+        until: app.clock.now() + BUDGET,
+        limited: false,
+        pass: Pass::default(),
+    };
+    let (mut after, mut rest): (Option<Asset>, Vec<Asset>) = (None, Vec::new());
+    // Newest first, as the index has them: a video that somebody waits for is asked about before one
+    // that was begun yesterday.
+    loop {
         let start = after.as_ref().map(|it| {
             let listed = keys::listed_asset(it.tenant, it.id);
             keys::open_asset(listed, it.id)
@@ -84,36 +97,22 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
             .list::<Asset>(&listing, start.as_ref(), PAGE)
             .await?;
         for asset in &page.items {
-            pass.open += 1;
-            if !is_due(asset, app.clock.now()) {
-                continue;
-            }
-            if app.clock.now() - started >= BUDGET {
-                break 'pages; // the next run begins anew
-            }
-            pass.asked += 1;
-            // Each fails alone: it is asked about again.
-            match ask(app, asset, id).await {
-                Ok(after) if !after.is_open() => pass.closed += 1,
-                Ok(_) => {}
-                Err(error) => {
-                    pass.failed += 1;
-                    tracing::warn!(
-                        asset.id = %asset.id,
-                        error = telemetry::chain(&error),
-                        "video not reconciled"
-                    );
-                    if matches!(error, AskError::Mux(MuxError::Limited)) {
-                        break 'pages; // asking on would only keep others from it
-                    }
-                }
+            asking.pass.open += 1;
+            match turn(asset, app.clock.now()) {
+                Turn::Now => asking.about(asset).await,
+                Turn::IfThereIsTime if rest.len() < REST => rest.push(asset.clone()),
+                Turn::IfThereIsTime | Turn::NotYet => {}
             }
         }
         after = page.items.into_iter().next_back().filter(|_| page.more);
-        if after.is_none() {
+        if after.is_none() || !asking.may_go_on() {
             break;
         }
     }
+    for asset in &rest {
+        asking.about(asset).await;
+    }
+    let pass = asking.pass;
     tracing::info!(
         job = Job::Reconcile.name(),
         open = pass.open,
@@ -125,11 +124,66 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
     Ok(pass)
 }
 
-/// Whether it is its turn. Nothing is kept of that: its age says so.
-fn is_due(asset: &Asset, now: OffsetDateTime) -> bool {
+/// One run's asking.
+struct Asking<'a> {
+    app: &'a Parts,
+    run: RunId,
+    until: OffsetDateTime,
+    /// Mux said that we ask too often: going on would only keep others from it.
+    limited: bool,
+    pass: Pass,
+}
+
+impl Asking<'_> {
+    fn may_go_on(&self) -> bool {
+        !self.limited && self.app.clock.now() < self.until
+    }
+
+    /// Asks about a video, if there is time. Each fails alone: it is asked about again.
+    async fn about(&mut self, asset: &Asset) {
+        if !self.may_go_on() {
+            return;
+        }
+        self.pass.asked += 1;
+        match ask(self.app, asset, self.run).await {
+            Ok(after) if !after.is_open() => self.pass.closed += 1,
+            Ok(_) => {}
+            Err(error) => {
+                self.pass.failed += 1;
+                self.limited = matches!(error, AskError::Mux(MuxError::Limited));
+                tracing::warn!(
+                    asset.id = %asset.id,
+                    error = telemetry::chain(&error),
+                    "video not reconciled"
+                );
+            }
+        }
+    }
+}
+
+/// Whether it is a video's turn.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    /// Somebody may be waiting for it, or its hour has come.
+    Now,
+    /// It was begun long ago, and nothing is known to be wrong with it.
+    IfThereIsTime,
+    /// A webhook may still tell.
+    NotYet,
+}
+
+/// Nothing is kept of whose turn it was: the age of a video says whose it is. So that none starves
+/// where there are more than one run can ask about, each has a turn of its own once an hour.
+fn turn(asset: &Asset, now: OffsetDateTime) -> Turn {
     let age = now - asset.created_at;
-    let hour = Duration::seconds(age.whole_seconds() % Duration::HOUR.whole_seconds());
-    now - asset.updated_at() >= PATIENCE && (age < YOUNG || asset.is_overdue(now) || hour < EVERY)
+    let into_the_hour = Duration::seconds(age.whole_seconds() % Duration::HOUR.whole_seconds());
+    if now - asset.updated_at() < PATIENCE {
+        Turn::NotYet
+    } else if age < YOUNG || asset.is_overdue(now) || into_the_hour < EVERY {
+        Turn::Now
+    } else {
+        Turn::IfThereIsTime
+    }
 }
 
 /// Asks Mux for everything it knows of one video, and keeps what is new.

@@ -1,0 +1,36 @@
+//! What a schedule proves itself with, where schedules speak HTTP.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts},
+};
+use secrecy::ExposeSecret;
+use subtle::ConstantTimeEq;
+
+use crate::{
+    app::App,
+    problem::{Kind, Problem},
+};
+
+/// Proof that a schedule calls: it knows `CRON_SECRET`, which Vercel sends as a bearer token
+/// (vercel.com/docs/cron-jobs/manage-cron-jobs). Without a secret nobody does.
+pub struct Scheduled;
+
+impl FromRequestParts<App> for Scheduled {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let secret = app.config.cron_secret.as_ref();
+        let expected = secret.map(|it| format!("Bearer {}", it.expose_secret()));
+        let sent = parts.headers.get(header::AUTHORIZATION);
+        let known = expected
+            .zip(sent)
+            .is_some_and(|(expected, sent)| bool::from(expected.as_bytes().ct_eq(sent.as_bytes())));
+        known.then_some(Self).ok_or_else(|| {
+            Problem::new(
+                Kind::Unauthenticated,
+                "this is for the schedule, which knows a secret",
+            )
+        })
+    }
+}
