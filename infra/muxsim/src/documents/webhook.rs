@@ -55,6 +55,8 @@ impl Webhook {
 /// One event on its way to one endpoint.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Delivery {
+    /// A folder from before endpoints had names holds deliveries to nobody: they are let go.
+    #[serde(default)]
     pub(crate) webhook: String,
     pub(crate) event: Value,
     pub(crate) attempts: Vec<Value>,
