@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -101,8 +102,15 @@ impl Stack {
         let api = match &place.functions {
             None => {
                 let app = app(|name| variables.get(name).cloned(), &aws)?;
-                tasks.spawn(every_minute(app.clone(), stop.clone()));
-                tasks.spawn(every_five_minutes(app.clone(), stop.clone()));
+                let (minute, stopped) = (Duration::from_mins(1), stop.clone());
+                let job = app.clone();
+                tasks.spawn(every(minute, stopped.clone(), async move || {
+                    dlq::replay(&job).await.map(drop)
+                }));
+                let job = app.clone();
+                tasks.spawn(every(5 * minute, stopped, async move || {
+                    reconcile::reconcile(&job).await.map(drop)
+                }));
                 router::all(app)
             }
             Some(functions) => proxy::router(functions),
@@ -194,33 +202,19 @@ fn system_clock() -> muxsim::Clock {
 }
 
 /// Every function, as it would run by itself.
-async fn every_five_minutes(app: App, stop: CancellationToken) {
+/// What schedules wake in a deployment: this, that often.
+async fn every<E: Error + 'static>(
+    pause: Duration,
+    stop: CancellationToken,
+    job: impl AsyncFn() -> Result<(), E>,
+) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_mins(5)) => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
         }
-        if let Err(error) = reconcile::reconcile(&app).await {
-            tracing::error!(
-                error = telemetry::chain(&error),
-                "videos could not be reconciled"
-            );
-        }
-    }
-}
-
-/// What schedules wake in a deployment.
-async fn every_minute(app: App, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_mins(1)) => {}
-            () = stop.cancelled() => return,
-        }
-        if let Err(error) = dlq::replay(&app).await {
-            tracing::error!(
-                error = telemetry::chain(&error),
-                "dead letters could not be replayed"
-            );
+        if let Err(error) = job().await {
+            tracing::error!(error = telemetry::chain(&error), "a job failed");
         }
     }
 }

@@ -1,16 +1,34 @@
-//! What a schedule proves itself with, where schedules speak HTTP.
+//! What a schedule proves itself with, and what it is answered, where schedules speak HTTP.
 
 use axum::{
     extract::FromRequestParts,
     http::{header, request::Parts},
 };
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use subtle::ConstantTimeEq;
 
 use crate::{
     app::App,
     problem::{Kind, Problem},
 };
+
+/// What a run did; nothing, if another one was at it.
+#[derive(Serialize)]
+pub struct RunBody<T> {
+    ran: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pass: Option<T>,
+}
+
+impl<T> From<Option<T>> for RunBody<T> {
+    fn from(pass: Option<T>) -> Self {
+        Self {
+            ran: pass.is_some(),
+            pass,
+        }
+    }
+}
 
 /// Proof that a schedule calls: it knows `CRON_SECRET`, which Vercel sends as a bearer token
 /// (vercel.com/docs/cron-jobs/manage-cron-jobs). Without a secret nobody does.
