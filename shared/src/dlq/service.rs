@@ -11,7 +11,7 @@ use super::model::DeadLetter;
 /// How many messages one call may bring or settle, by the service's own bound.
 const BATCH: i32 = 10;
 
-/// How long nobody else is given a message that was received. A run ends before (`replay::BUDGET`).
+/// How long nobody else is given a message that was received. A run ends before (`replay::LAST`).
 const HIDDEN: i32 = 120;
 
 /// A message of the queue, while nobody else is given it.

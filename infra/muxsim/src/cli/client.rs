@@ -14,9 +14,16 @@ pub(super) struct Client {
     /// Where the stand-in runs
     #[arg(long, env = "MUXSIM_URL", default_value = "http://127.0.0.1:4010")]
     url: String,
-    /// Its access token
+    #[command(flatten)]
+    token: Token,
+}
+
+/// The access token: the server asks for it, and every command names it.
+#[derive(Args, Clone)]
+pub(super) struct Token {
+    /// The access token of the API
     #[arg(long, env = "MUX_TOKEN_ID", default_value = "muxsim")]
-    token_id: String,
+    pub(super) token_id: String,
     /// The token's secret
     #[arg(
         long,
@@ -24,7 +31,7 @@ pub(super) struct Client {
         default_value = "muxsim-secret",
         hide_env_values = true
     )]
-    token_secret: String,
+    pub(super) token_secret: String,
 }
 
 /// Nothing answers where the stand-in should be.
@@ -63,7 +70,7 @@ impl Client {
             .no_proxy()
             .build()?
             .request(method, format!("{url}{path}"))
-            .basic_auth(&self.token_id, Some(&self.token_secret));
+            .basic_auth(&self.token.token_id, Some(&self.token.token_secret));
         if let Some(body) = body {
             request = request.json(body);
         }

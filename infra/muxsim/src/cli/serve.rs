@@ -28,17 +28,8 @@ pub(super) struct Serve {
     /// Where state and files are kept
     #[arg(long, default_value = ".muxsim")]
     folder: PathBuf,
-    /// The access token that the API asks for
-    #[arg(long, env = "MUX_TOKEN_ID", default_value = "muxsim")]
-    token_id: String,
-    /// The token's secret
-    #[arg(
-        long,
-        env = "MUX_TOKEN_SECRET",
-        default_value = "muxsim-secret",
-        hide_env_values = true
-    )]
-    token_secret: String,
+    #[command(flatten)]
+    token: super::client::Token,
     /// Where webhooks go; repeat it for several endpoints
     #[arg(long, value_name = "URL", value_parser = web_address)]
     webhook: Vec<String>,
@@ -169,8 +160,8 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
 fn options(arguments: Serve, address: String) -> anyhow::Result<Options> {
     let public_url = arguments.public_url.unwrap_or(address);
     let mut options = Options::new(arguments.folder, public_url.trim_end_matches('/'));
-    options.token_id = arguments.token_id;
-    options.token_secret = arguments.token_secret;
+    options.token_id = arguments.token.token_id;
+    options.token_secret = arguments.token.token_secret;
     let secret = arguments.webhook_secret;
     let addresses: BTreeSet<String> = arguments.webhook.into_iter().collect();
     let endpoints = addresses.into_iter().map(|address| Endpoint {

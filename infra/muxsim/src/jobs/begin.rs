@@ -46,6 +46,10 @@ pub(crate) fn begin(
     mut settings: Map<String, Value>,
 ) -> Result<Asset, StateError> {
     let test = settings.remove("test") == Some(true.into());
+    // Of an address, the first input is the video itself, whatever type it says it is.
+    let own = usize::from(upload_id.is_none());
+    let extra = list(&settings, "inputs").iter().skip(own);
+    let added_tracks = extra.filter_map(track).collect();
     let asset = Asset {
         id,
         status: AssetStatus::Preparing,
@@ -53,7 +57,7 @@ pub(crate) fn begin(
         upload_id,
         test,
         playback_ids: policies(&settings).into_iter().map(playback_id).collect(),
-        added_tracks: list(&settings, "inputs").iter().filter_map(track).collect(),
+        added_tracks,
         static_renditions: renditions(&settings),
         master: (settings.get("master_access") == Some(&"temporary".into()))
             .then_some(Master::Preparing),

@@ -25,6 +25,7 @@ async fn an_asset_is_made_of_an_address() {
         json!({"inputs": [{"url": origin.url("clip.mp4")}]}),
         json!({"input": [{"url": origin.url("moved-clip.mp4")}]}),
         json!({"input": origin.url("clip.mp4")}),
+        json!({"inputs": [{"url": origin.url("clip.mp4"), "type": "audio"}]}),
     ] {
         let mut body = inputs;
         body["playback_policy"] = "public".into();
@@ -44,6 +45,7 @@ async fn an_asset_is_made_of_an_address() {
         assert_eq!(ready["status"], "ready", "{ready:#}");
         assert_eq!(ready["passthrough"], "ours");
         assert_eq!(ready.get("upload_id"), None);
+        assert_eq!(ready["tracks"].as_array().unwrap().len(), 2);
         let id = text(&ready["playback_ids"][0]["id"]);
         mux.play(id, None).await.is(200);
     }
