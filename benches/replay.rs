@@ -8,6 +8,7 @@
 )]
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -152,6 +153,8 @@ fn asset(app: &App) -> Asset {
         edited_at: now,
         ending: Ending::None,
         lifecycle: Lifecycle::default(),
+        closed_by: None,
+        at_rest: false,
         version: 1,
     }
 }
@@ -185,6 +188,7 @@ fn letter(app: &App, event: &Value) -> String {
         reason: Reason::StoreUnavailable,
         received_at: app.clock.now(),
         request: None,
+        headers: BTreeMap::new(),
         body: RawBody::new(event.to_string().as_bytes()),
     };
     serde_json::to_string(&letter).unwrap()

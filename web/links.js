@@ -5,7 +5,7 @@ import { announce, attempt, button, confirm, dateAndTime, element } from "./page
 
 const DEFAULT_DAYS = 7;
 const LONGEST_DAYS = 30;
-const WORDS = { ACTIVE: "Active", EXPIRED: "Expired", REVOKED: "Taken back" };
+const WORDS = { ACTIVE: "Active", EXPIRED: "Expired", REVOKED: "Taken back", ENDED: "Video deleted" };
 
 /** The panel that opens under a video. */
 export function linksPanel(asset) {
@@ -127,5 +127,6 @@ class Panel {
 
 function whenOf({ state, expiresAt, revokedAt }) {
   if (state === "REVOKED") return revokedAt ? `on ${dateAndTime(revokedAt)}` : "";
+  if (state === "ENDED") return "";
   return `${state === "EXPIRED" ? "since" : "until"} ${dateAndTime(expiresAt)}`;
 }

@@ -10,6 +10,7 @@ use crate::{
     ids::IdSource,
     mux::{MuxClient, PlaybackSigner, WebhookVerifier},
     store::Store,
+    webhooks::Counting,
 };
 
 /// The handle that handlers are given.
@@ -26,4 +27,5 @@ pub struct Parts {
     pub playback: PlaybackSigner,
     pub webhooks: WebhookVerifier,
     pub sessions: Sessions,
+    pub counting: Counting,
 }

@@ -17,6 +17,7 @@ use crate::{
     router::{self, Deployable},
     store::{Store, keys},
     telemetry,
+    webhooks::Counting,
 };
 
 /// Why a function does not start. One line; names variables and shows no value.
@@ -62,7 +63,7 @@ pub async fn assets() -> Result<Router, BootError> {
     function(Deployable::Assets).await
 }
 
-/// `api/ops.rs`, `functions/ops`: health.
+/// `api/ops.rs`, `functions/ops`: health, and what operators see and do.
 pub async fn ops() -> Result<Router, BootError> {
     function(Deployable::Ops).await
 }
@@ -85,9 +86,7 @@ pub async fn job() -> Result<App, BootError> {
 /// Everything that is slow the first time is done here, before the runtime asks for a request.
 async fn function(deployable: Deployable) -> Result<Router, BootError> {
     let app = app().await?;
-    if deployable != Deployable::Ops {
-        warm(&app).await; // `ops` needs no table, and its role allows none
-    }
+    warm(&app).await;
     Ok(router::of(deployable, app))
 }
 
@@ -141,6 +140,7 @@ pub fn assemble(
         )?,
         webhooks: WebhookVerifier::new(&config.mux_webhook_secrets),
         sessions: Sessions::new(config.clerk_jwks.clone())?,
+        counting: Counting::default(),
         config,
     }))
 }

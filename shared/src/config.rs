@@ -8,6 +8,8 @@ use secrecy::SecretString;
 use time::Duration;
 use url::Url;
 
+use crate::ids::{self, TenantId};
+
 /// What a deployable is told. Secrets show nothing in `Debug`.
 #[derive(Debug)]
 pub struct Config {
@@ -20,6 +22,9 @@ pub struct Config {
     /// `CRON_SECRET`: what a schedule proves itself with over HTTP, as Vercel's does. Without it, no
     /// schedule may.
     pub cron_secret: Option<SecretString>,
+    /// `OPERATORS_ORGANISATION`: the organisation at the sign-in service whose admins operate the
+    /// portal, across its tenants. Without it, nobody does.
+    pub operators_organisation: Option<String>,
     /// `MUX_TOKEN_ID`: the access token's id (S1-023).
     pub mux_token_id: String,
     /// `MUX_TOKEN_SECRET`: the access token's secret (S1-023).
@@ -75,6 +80,7 @@ impl Config {
         let dead_letter_queue = vars.required("DEAD_LETTER_QUEUE_URL");
         let webhook_dlq = vars.or("MUX_WEBHOOK_DLQ_ENABLED", "true");
         let cron_secret = vars.lookup_text("CRON_SECRET");
+        let operators_organisation = vars.lookup_text("OPERATORS_ORGANISATION");
         let mux_token_id = vars.required("MUX_TOKEN_ID");
         let mux_token_secret: Option<String> = vars.required("MUX_TOKEN_SECRET");
         let mux_webhook_secrets: Vec<String> = vars.list("MUX_WEBHOOK_SIGNING_SECRET");
@@ -100,6 +106,7 @@ impl Config {
                 dead_letter_queue: dead_letter_queue?,
                 webhook_dlq: webhook_dlq?,
                 cron_secret: cron_secret.map(Into::into),
+                operators_organisation,
                 mux_token_id: mux_token_id?,
                 mux_token_secret: mux_token_secret?.into(),
                 mux_webhook_secrets: mux_webhook_secrets.into_iter().map(Into::into).collect(),
@@ -120,6 +127,12 @@ impl Config {
         whole()
             .filter(|_| vars.faults.is_empty())
             .ok_or(ConfigError(vars.faults))
+    }
+
+    /// The tenant of those who operate the portal, where what concerns no customer is written down.
+    pub fn operators(&self) -> TenantId {
+        let organisation = self.operators_organisation.as_deref();
+        ids::from_external(&self.clerk_issuer, organisation.unwrap_or("operators"))
     }
 
     /// How long a link may live at the most.

@@ -5,10 +5,14 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
+    alerts::Alert,
     app::Parts,
-    ids::{AssetId, EventId, RequestId, RunId, ShareId, TenantId, UserId},
+    dlq::{Note, Reason},
+    ids::{AssetId, DeadLetterId, EventId, RequestId, RunId, ShareId, TenantId, UserId},
     mux::MuxEventId,
+    reconcile::Findings,
     store::{Guard, StoreError, Write, keys},
+    webhooks::Outcome,
 };
 
 /// Who does something, and in answer to which request: what a use case needs to leave a trace.
@@ -60,10 +64,32 @@ pub enum Actor {
     User { id: UserId },
     /// Somebody who holds a share link.
     Guest { share: ShareId },
-    /// A webhook.
-    Mux { event: MuxEventId },
+    /// An event of Mux.
+    Mux {
+        event: MuxEventId,
+        #[serde(default, skip_serializing_if = "Via::is_webhook")]
+        via: Via,
+    },
     /// A job that a schedule woke, such as `reconcile`.
     Job { name: String, run: RunId },
+}
+
+/// How an event of Mux came to be dealt with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// When it came.
+    #[default]
+    Webhook,
+    /// As a dead letter, later.
+    Replay,
+}
+
+impl Via {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    fn is_webhook(&self) -> bool {
+        *self == Self::Webhook
+    }
 }
 
 /// Everything that can happen. A new variant goes to the end; a wire name never changes.
@@ -109,6 +135,52 @@ pub enum Event {
     /// A share link was taken back.
     #[serde(rename = "share.revoked")]
     ShareRevoked { share: ShareId, asset: AssetId },
+    /// A share link ended because its video is gone.
+    #[serde(rename = "share.ended")]
+    ShareEnded { share: ShareId, asset: AssetId },
+    /// A dead letter was tried more than three times in vain (S0-103).
+    #[serde(rename = "letter.stuck")]
+    LetterStuck { letter: DeadLetterId, tries: u32 },
+    /// A dead letter is tried no more by itself.
+    #[serde(rename = "letter.parked")]
+    LetterParked {
+        letter: DeadLetterId,
+        reason: Reason,
+        tries: u32,
+    },
+    /// An operator had a dead letter tried. Without an outcome, it was in vain.
+    #[serde(rename = "letter.replayed")]
+    LetterReplayed {
+        letter: DeadLetterId,
+        outcome: Option<Outcome>,
+    },
+    /// An operator decided that nothing is to be done about a dead letter.
+    #[serde(rename = "letter.discarded")]
+    LetterDiscarded { letter: DeadLetterId, reason: Note },
+    /// An operator begins to send recorded events once more (S0-041).
+    #[serde(rename = "replay.begun")]
+    ReplayBegun {
+        run: RunId,
+        events: u32,
+        /// SHA-256 of the recording, in hexadecimal.
+        digest: String,
+    },
+    /// That is over.
+    #[serde(rename = "replay.ended")]
+    ReplayEnded {
+        run: RunId,
+        accepted: u32,
+        refused: u32,
+    },
+    /// Something is as it should not be.
+    #[serde(rename = "alert.raised")]
+    AlertRaised { alert: Alert, value: u64 },
+    /// It is as it should be again.
+    #[serde(rename = "alert.cleared")]
+    AlertCleared { alert: Alert },
+    /// Everything was compared with what Mux has (S0-112).
+    #[serde(rename = "comparison.ended")]
+    ComparisonEnded { found: Findings },
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Read in this order: [`boot`] (what is deployed), [`router`] (what can be asked), then a slice.
 //! `shared/ARCHITECTURE.md` is the map.
 
+pub mod alerts;
 pub mod app;
 pub mod assets;
 pub mod auth;
@@ -15,6 +16,7 @@ pub mod health;
 pub mod http;
 pub mod ids;
 pub mod jobs;
+pub mod metrics;
 pub mod mux;
 pub mod problem;
 pub mod reconcile;

@@ -78,6 +78,8 @@ kinds! {
     NotAnEvent = "not-an-event", BAD_REQUEST, "The body is not an event";
     /// The table or the queue did not answer.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The service is not available right now";
+    /// A dead letter that is tried again by itself cannot be discarded.
+    LetterWaiting = "letter-waiting", CONFLICT, "The dead letter is still being tried";
 }
 
 const FAULT: &str = "try again, or quote the request id to support";

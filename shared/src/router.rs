@@ -15,6 +15,7 @@ use tower_http::{
 };
 
 use crate::{
+    alerts,
     app::App,
     assets, dlq, health,
     http::BODY_LIMIT,
@@ -133,7 +134,15 @@ impl Deployable {
                 .into_iter()
                 .flatten()
                 .collect(),
-            Self::Ops => health::routes(),
+            Self::Ops => [
+                health::routes(),
+                alerts::routes(),
+                dlq::operators_routes(),
+                webhooks::operators_routes(),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             Self::DlqReplay => dlq::routes(),
             Self::Reconcile => reconcile::routes(),
         }

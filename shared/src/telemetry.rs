@@ -10,9 +10,19 @@ use axum::{
     response::Response,
 };
 use tracing::Instrument;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter,
+    filter::filter_fn,
+    layer::{Layer, SubscriberExt},
+    util::SubscriberInitExt,
+};
 
-use crate::{app::App, ids::RequestId, problem::Cause};
+use crate::{
+    app::App,
+    ids::RequestId,
+    metrics::{self, Embedded},
+    problem::Cause,
+};
 
 /// Whatever `RUST_LOG` says: these write bodies and addresses into the log when they are asked for more.
 const QUIET: [&str; 6] = [
@@ -33,12 +43,16 @@ pub fn start() {
         .iter()
         .filter_map(|it| it.parse().ok())
         .fold(filter, EnvFilter::add_directive);
-    let logging = tracing_subscriber::fmt()
+    let metric = |event: &tracing::Metadata<'_>| event.target() == metrics::TARGET;
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
-        .with_env_filter(filter);
+        .with_filter(filter)
+        .with_filter(filter_fn(move |it| !metric(it)));
+    let embedded = Embedded.with_filter(filter_fn(metric));
+    let logging = tracing_subscriber::registry().with(lines).with(embedded);
     // Fails only when something else logs already: then that does.
     let _ = logging.try_init();
 }

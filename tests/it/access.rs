@@ -14,21 +14,22 @@ struct Row {
     method: Method,
     path: &'static str,
     body: Option<fn() -> Value>,
-    expected: [u16; 6],
+    expected: [u16; 7],
 }
 
 /// Nobody; an agency of another tenant; then a client, compliance, an agency and the admin of the
-/// tenant that owns what the path names. Who may change it comes last.
-const CALLERS: [Caller; 6] = [
+/// tenant that owns what the path names; last the operator of the portal, whose own tenant is empty.
+const CALLERS: [Caller; 7] = [
     Caller::Anonymous,
     Caller::Person("cora"),
     Caller::Role("client"),
     Caller::Role("compliance"),
     Caller::Role("agency"),
     Caller::Person("ada"),
+    Caller::Person("dana"),
 ];
 
-fn row(method: Method, path: &'static str, expected: [u16; 6]) -> Row {
+fn row(method: Method, path: &'static str, expected: [u16; 7]) -> Row {
     Row {
         method,
         path,
@@ -45,19 +46,46 @@ fn with(body: fn() -> Value, row: Row) -> Row {
 }
 
 fn table() -> Vec<Row> {
-    let everybody = [200; 6];
-    let nobody = [401; 6];
-    let readers = [401, 404, 200, 403, 200, 200];
-    let editors = [401, 404, 403, 403, 200, 200];
-    let makers_of_foreign = [401, 404, 403, 403, 201, 201];
+    let everybody = [200; 7];
+    let nobody = [401; 7];
+    let readers = [401, 404, 200, 403, 200, 200, 404];
+    let editors = [401, 404, 403, 403, 200, 200, 404];
+    let makers_of_foreign = [401, 404, 403, 403, 201, 201, 404];
     // What names nothing of anybody is everybody's own.
-    let readers_of_own = [401, 200, 200, 403, 200, 200];
-    let makers = [401, 201, 403, 403, 201, 201];
+    let readers_of_own = [401, 200, 200, 403, 200, 200, 200];
+    let makers = [401, 201, 403, 403, 201, 201, 201];
+    let operators = [401, 403, 403, 403, 403, 403, 200];
+    let operators_of_none = [401, 403, 403, 403, 403, 403, 404];
+    let makers_of_runs = [401, 403, 403, 403, 403, 403, 201];
     let order = || order("Accessed");
     let rename = || json!({"title": "Renamed"});
     let share = || json!({"label": "for somebody"});
     vec![
         row(Method::GET, "/api/health", everybody),
+        row(Method::GET, "/api/ops/alerts", operators),
+        row(Method::GET, "/api/ops/dead-letters", operators),
+        row(Method::GET, "/api/ops/dead-letters/{id}", operators_of_none),
+        with(
+            || json!({}),
+            row(Method::POST, "/api/ops/dead-letters/replay", operators),
+        ),
+        with(
+            || json!({"reason": "looked at"}),
+            row(
+                Method::POST,
+                "/api/ops/dead-letters/{id}/discard",
+                operators_of_none,
+            ),
+        ),
+        row(Method::GET, "/api/ops/unmatched-events", operators),
+        with(
+            || json!({"events": 1, "digest": "0".repeat(64)}),
+            row(Method::POST, "/api/ops/replay-runs", makers_of_runs),
+        ),
+        with(
+            || json!({"accepted": 1, "refused": 0}),
+            row(Method::POST, "/api/ops/replay-runs/{id}/end", operators),
+        ),
         row(Method::GET, "/api/cron/dlq-replay", nobody),
         row(Method::GET, "/api/cron/reconcile", nobody),
         with(order, row(Method::POST, "/api/uploads", makers)),
@@ -115,10 +143,11 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             test.story(id).tell_all().await;
         }
         let share = test.ada().share(id, "for Sam").await;
-        let named = if row.path.contains("/shares/{id}") {
-            text(&share, "id")
-        } else {
-            id
+        let named = match row.path {
+            path if path.contains("/shares/{id}") => text(&share, "id"),
+            path if path.contains("/dead-letters/{id}") => "dlq_01KE6P4YM00000000000000000",
+            path if path.contains("/replay-runs/{id}") => "run_01KE6P4YM00000000000000000",
+            _ => id,
         };
         let path = row
             .path

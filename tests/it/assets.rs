@@ -13,6 +13,7 @@ async fn a_ready_video_shows_what_mux_told_of_it() {
     insta::assert_json_snapshot!(body, @r#"
     {
       "aspectRatio": "16:9",
+      "closedBy": "webhook",
       "createdAt": "2026-01-05T09:00:00Z",
       "durationSeconds": 12.5,
       "id": "ast_01KE6P4YM00000000000000002",

@@ -4,7 +4,11 @@ use std::time::Duration as StdDuration;
 
 use futures::join;
 use serde_json::{Value, json};
-use shared::{clock::Clock, dlq, jobs, store::keys};
+use shared::{
+    clock::Clock,
+    dlq, jobs,
+    store::keys::{self, Cases},
+};
 use time::{Duration, ext::NumericalDuration};
 
 use crate::support::{
@@ -59,8 +63,8 @@ async fn status(test: &TestApp, id: &str) -> Value {
     test.ada().get(&path).await.ok()["status"].clone()
 }
 
-async fn parked(test: &TestApp) -> Vec<dlq::Parked> {
-    let listing = keys::parked_letters();
+async fn parked(test: &TestApp) -> Vec<dlq::Case> {
+    let listing = keys::cases(Cases::Parked, None, None);
     test.app
         .store
         .list(&listing, None, 100)
@@ -158,7 +162,10 @@ async fn what_could_not_be_dealt_with_in_a_day_is_parked_with_the_reason() {
     assert_eq!(parked.reason, dlq::Reason::TimesUp);
     assert_eq!(parked.class, dlq::Class::Retryable);
     assert_eq!(parked.first_seen, first_seen);
-    assert_eq!(parked.parked_at, test.clock.now());
+    let now = test.clock.now();
+    assert_eq!(parked.state, dlq::State::Parked { at: now });
+    let tries: Vec<_> = parked.history.iter().map(|it| it.at).collect();
+    assert_eq!(tries, [first_seen, now], "with its history");
     assert_eq!(parked.tries, 2);
     let letter: Value = serde_json::from_slice(&parked.letter.bytes().unwrap()).unwrap();
     assert_eq!(letter["body"]["text"], event.to_string());

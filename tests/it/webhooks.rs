@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dev::{aws::TABLE, settings::MUX_WEBHOOK_SECRET};
 use serde_json::{Value, json};
-use shared::clock::Clock;
+use shared::{clock::Clock, mux::MuxEventId, store::keys};
 
 use crate::support::{Story, TestApp, Wishes, answer::text, events::sign};
 
@@ -182,15 +182,14 @@ async fn a_body_over_a_mebibyte_is_not_read() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_to_keep_in_the_table_is_kept_in_the_queue() {
+async fn what_is_too_large_to_keep_in_an_item_is_kept_in_parts_beside_it() {
     let test = TestApp::new().await;
     let mut event = some_event();
     event["data"]["meta"] = json!({"title": "x".repeat(900 * 1024)});
-    assert_eq!(test.webhook(&event).await.ok()["outcome"], "queued");
-    assert_eq!(
-        test.dead_letters().await[0]["body"]["text"],
-        event.to_string()
-    );
+    assert_eq!(test.webhook(&event).await.ok()["outcome"], "unmatched");
+    let receipt = keys::receipt(&MuxEventId::new(text(&event, "id")));
+    let kept = test.app.store.get_parts(&receipt, 4).await.unwrap();
+    assert!(kept == Some(event.to_string().into_bytes()));
 }
 
 #[tokio::test]

@@ -34,8 +34,11 @@ pub struct Person {
     pub organisation: &'static str,
 }
 
-/// Three people of two tenants.
-pub const PEOPLE: [Person; 3] = [
+/// Whose admins operate the portal.
+pub const OPERATORS: &str = "org_mavericks";
+
+/// Three people of two tenants, and one who operates the portal.
+pub const PEOPLE: [Person; 4] = [
     Person {
         id: "ada",
         name: "Ada Okafor",
@@ -56,6 +59,13 @@ pub const PEOPLE: [Person; 3] = [
         tenant: "Harbour Films",
         role: "agency",
         organisation: "org_harbour",
+    },
+    Person {
+        id: "dana",
+        name: "Dana Whitfield",
+        tenant: "Motion Mavericks (operators)",
+        role: "admin",
+        organisation: OPERATORS,
     },
 ];
 

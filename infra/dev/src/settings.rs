@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use muxsim::SigningKey;
 
-use crate::aws::{Aws, TABLE};
+use crate::{
+    aws::{Aws, TABLE},
+    issuer::OPERATORS,
+};
 
 /// Who the local Mux believes we are: what the `muxsim` command says when it is told nothing else. Not
 /// a secret: it opens nothing but the stand-in.
@@ -26,6 +29,7 @@ pub fn variables(url: &str, aws: &Aws, key: &SigningKey) -> BTreeMap<&'static st
         ("MUX_TOKEN_ID", MUX_TOKEN_ID.to_owned()),
         ("MUX_TOKEN_SECRET", MUX_TOKEN_SECRET.to_owned()),
         ("MUX_WEBHOOK_SIGNING_SECRET", MUX_WEBHOOK_SECRET.to_owned()),
+        ("OPERATORS_ORGANISATION", OPERATORS.to_owned()),
         ("PUBLIC_URL", url.to_owned()),
         ("TABLE_NAME", TABLE.to_owned()),
     ])

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
-    model::{Asset, Status, Title},
+    model::{Asset, Status, Title, Way},
     service,
 };
 use crate::{
@@ -45,6 +45,9 @@ struct AssetBody {
     aspect_ratio: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorBody>,
+    /// How it was learnt that nothing more is to be expected of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_by: Option<Way>,
 }
 
 /// Why a video failed, in Mux's words.
@@ -73,6 +76,7 @@ impl AssetBody {
             duration_seconds: asset.lifecycle.millis().map(seconds),
             aspect_ratio: asset.lifecycle.aspect_ratio().map(str::to_owned),
             error: asset.failure().map(ErrorBody::from),
+            closed_by: asset.closed_by,
             title: asset.title,
         }
     }

@@ -162,6 +162,31 @@ impl Lifecycle {
         take
     }
 
+    /// Whether the news say nothing that is not known.
+    pub fn knows(&self, news: &Subject) -> bool {
+        fn same<T: PartialEq>(known: Option<&Latest<T>>, told: Option<&T>) -> bool {
+            told.is_none_or(|told| known.is_some_and(|it| it.value == *told))
+        }
+        match news {
+            Subject::Upload(news) => {
+                let asset = news.asset.as_ref();
+                self.uploads.get(&news.upload).is_some_and(|upload| {
+                    let waiting = news.stage == UploadStage::Waiting;
+                    let url = news.url.as_ref().filter(|_| waiting);
+                    upload.stage > news.stage
+                        || (upload.stage == news.stage && same(upload.url.as_ref(), url))
+                }) && asset.is_none_or(|it| self.assets.contains_key(it))
+            }
+            Subject::Asset(news) => self.assets.get(&news.asset).is_some_and(|take| {
+                take.stage >= news.stage
+                    && same(take.playback_ids.as_ref(), news.playback_ids.as_ref())
+                    && same(take.millis.as_ref(), news.millis.as_ref())
+                    && same(take.aspect_ratio.as_ref(), news.aspect_ratio.as_ref())
+            }),
+            Subject::Part { .. } | Subject::Other => true,
+        }
+    }
+
     /// What follows from the facts. The newest asset that can be played speaks; else the newest one;
     /// without any, the newest upload.
     pub fn verdict(&self) -> Verdict {

@@ -15,6 +15,6 @@ pub use self::{
     error::AssetError,
     http::{ErrorBody, PageQuery, routes},
     lifecycle::{Lifecycle, Stamp, Verdict},
-    model::{Asset, ContentType, Ending, Status, Title, UPLOAD_LIFE},
+    model::{Asset, ContentType, Ending, Status, Title, UPLOAD_LIFE, Way},
     service::{Pointer, find, row, step, update},
 };

@@ -10,7 +10,7 @@ use super::{
     lifecycle::{Lifecycle, Stamp, Verdict},
 };
 use crate::{
-    events::Event,
+    events::{Actor, Event, Via},
     ids::{AssetId, TenantId, UserId},
     mux::{Failure, Subject},
 };
@@ -43,6 +43,13 @@ pub struct Asset {
     pub ending: Ending,
     /// What Mux has told.
     pub lifecycle: Lifecycle,
+    /// How it was learnt that nothing more is to be expected; nothing, while something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_by: Option<Way>,
+    /// Whether nothing about it can change any more, and everybody who must know does: then it is not
+    /// compared with Mux again.
+    #[serde(default)]
+    pub at_rest: bool,
     /// Grows with every write; the guard of the next one.
     pub version: u64,
 }
@@ -76,6 +83,34 @@ pub enum Ending {
         at: OffsetDateTime,
         by: UserId,
     },
+}
+
+/// How news of a video came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    Webhook,
+    /// A webhook that could not be dealt with when it came.
+    Replay,
+    /// Mux was asked.
+    Reconcile,
+    /// A person decided, or asked.
+    Person,
+}
+
+impl Way {
+    pub fn of(actor: &Actor) -> Self {
+        match actor {
+            Actor::User { .. } | Actor::Guest { .. } => Self::Person,
+            Actor::Mux {
+                via: Via::Webhook, ..
+            } => Self::Webhook,
+            Actor::Mux {
+                via: Via::Replay, ..
+            } => Self::Replay,
+            Actor::Job { .. } => Self::Reconcile,
+        }
+    }
 }
 
 /// Where a video stands, in the founding documents' words (S1-060).
@@ -144,6 +179,15 @@ impl Asset {
     /// Whether something more is expected to happen by itself.
     pub fn is_open(&self) -> bool {
         !self.stage().is_final()
+    }
+
+    /// Remembers which way it was closed, after a step from this state before.
+    pub fn note_way(&mut self, before: &Self, way: Way) {
+        if self.is_open() {
+            self.closed_by = None;
+        } else if before.is_open() {
+            self.closed_by = Some(way);
+        }
     }
 
     /// Whether its time to send a file is over, for good.

@@ -2,14 +2,14 @@
 
 use super::{
     AssetError,
-    model::{Asset, Ending, Title},
+    model::{Asset, Ending, Title, Way},
 };
 use crate::{
     app::Parts,
     auth::Member,
     events::{Act, Event},
     ids::{AssetId, TenantId},
-    store::{ATTEMPTS, Guard, Page, StoreError, Write, keys},
+    store::{ATTEMPTS, Guard, Page, StoreError, Write, keys, keys::Key},
 };
 
 /// An asset of the tenant. Another tenant's asset is as unknown as one that never was.
@@ -89,7 +89,7 @@ pub async fn update(
         next.version += 1;
         match app
             .store
-            .commit(step(app, &before, &next, act, event)?)
+            .commit(step(app, &before, &mut next, act, event)?)
             .await
         {
             Ok(()) => return Ok(next),
@@ -104,10 +104,11 @@ pub async fn update(
 pub fn step(
     app: &Parts,
     before: &Asset,
-    next: &Asset,
+    next: &mut Asset,
     act: &Act,
     event: Option<Event>,
 ) -> Result<Vec<Write>, StoreError> {
+    next.note_way(before, Way::of(&act.actor));
     let mut writes = vec![row(next, Guard::Version(before.version))?];
     let known: Vec<&str> = before.lifecycle.mux_ids().collect();
     for mux_id in next.lifecycle.mux_ids().filter(|id| !known.contains(id)) {
@@ -124,19 +125,26 @@ pub fn step(
     Ok(writes)
 }
 
-/// The asset's row, in its tenant's list or not.
+/// The asset's row: in its tenant's list or not, among those that something is expected of, or those
+/// that are compared with Mux, or neither.
 pub fn row(asset: &Asset, guard: Guard) -> Result<Write, StoreError> {
+    Write::put(key(asset), asset, guard)
+}
+
+/// Where the row is, and in which lists.
+fn key(asset: &Asset) -> Key {
     let key = if asset.is_listed() {
         keys::listed_asset(asset.tenant, asset.id)
     } else {
         keys::asset(asset.id)
     };
-    let key = if asset.is_open() {
+    if asset.is_open() {
         keys::open_asset(key, asset.id)
-    } else {
+    } else if asset.at_rest {
         key
-    };
-    Write::put(key, asset, guard)
+    } else {
+        keys::closed_asset(key, asset.id)
+    }
 }
 
 /// From an id of Mux to our asset.

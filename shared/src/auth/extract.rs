@@ -21,6 +21,25 @@ pub struct Reader(pub Member);
 /// Somebody who may upload, change, share and take back.
 pub struct Editor(pub Member);
 
+/// Somebody who operates the portal: an admin of the one organisation that does.
+pub struct Operator(pub Member);
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let member = member(parts, app).await?;
+        let organisation = app.config.operators_organisation.as_ref();
+        if organisation.is_some() && member.tenant == app.config.operators() {
+            return allowed(member, Role::operates).map(Self);
+        }
+        Err(Problem::new(
+            Kind::Forbidden,
+            "this is for those who operate the portal",
+        ))
+    }
+}
+
 impl FromRequestParts<App> for Reader {
     type Rejection = Problem;
 

@@ -36,6 +36,11 @@ impl Role {
         matches!(self, Self::Admin | Self::Agency | Self::Client)
     }
 
+    /// May operate the portal, in the organisation that does.
+    pub fn operates(self) -> bool {
+        self == Self::Admin
+    }
+
     /// May upload, change, share and take back.
     pub fn edits(self) -> bool {
         matches!(self, Self::Admin | Self::Agency)

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 
-use super::{Pass, ReplayError, replay};
+use super::{Pass, replay};
 use crate::{
     app::App,
     http::Json,
@@ -17,10 +17,4 @@ pub fn routes() -> Vec<Route> {
 
 async fn run(_: Scheduled, State(app): State<App>) -> Result<Json<RunBody<Pass>>, Problem> {
     Ok(Json(replay(&app).await?.into()))
-}
-
-impl From<ReplayError> for Problem {
-    fn from(error: ReplayError) -> Self {
-        Self::internal(error)
-    }
 }

@@ -1,13 +1,13 @@
 //! What a dead letter is.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use ulid::Ulid;
 
-use crate::ids::{DeadLetterId, RequestId};
+use crate::ids::{DeadLetterId, RequestId, UserId};
 
 /// One event with everything that is needed to deal with it later.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,8 +19,15 @@ pub struct DeadLetter {
     pub received_at: OffsetDateTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
+    /// Those of [`HEADERS`] that it came with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     pub body: RawBody,
 }
+
+/// The headers of a webhook that matter afterwards: the signature proves, with the body, that Mux
+/// sent it; the others say which version of Mux did.
+pub const HEADERS: [&str; 3] = ["content-type", "mux-signature", "user-agent"];
 
 /// Why it could not be dealt with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +43,8 @@ pub enum Reason {
     TimesUp,
     /// What was in the queue was not put there by us.
     NotALetter,
+    /// The parts of a large body are no longer there.
+    BodyLost,
 }
 
 /// What can be expected of trying again.
@@ -55,25 +64,120 @@ impl Reason {
         match self {
             Self::StoreUnavailable | Self::TimesUp => Class::Retryable,
             Self::StoreRefused => Class::Permanent,
-            Self::NotAnEvent | Self::NotALetter => Class::Poison,
+            Self::NotAnEvent | Self::NotALetter | Self::BodyLost => Class::Poison,
         }
     }
 }
 
-/// A letter that is tried no more, until an operator says so. Its text is the message as it was.
-#[derive(Debug, Serialize, Deserialize)]
+/// A dead letter that was tried in vain, as operators find it. While it waits, its letter is in the
+/// queue as well; a parked one is here only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Parked {
+pub struct Case {
     pub id: DeadLetterId,
+    pub state: State,
+    /// Why it could not be dealt with, the last time.
     pub reason: Reason,
     pub class: Class,
     #[serde(with = "time::serde::rfc3339")]
     pub first_seen: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
-    pub parked_at: OffsetDateTime,
     /// How often it was tried.
     pub tries: u32,
+    /// The tries that could be noted, oldest first. A table that is away notes nothing.
+    pub history: Vec<Attempt>,
+    /// Whether somebody has been told that it is stuck.
+    pub alerted: bool,
+    /// The message as it was.
     pub letter: RawBody,
+    /// Grows with every write; the guard of the next one.
+    pub version: u64,
+}
+
+/// What is to become of a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum State {
+    /// It is tried again by itself, not before this time.
+    Waiting {
+        #[serde(with = "time::serde::rfc3339")]
+        until: OffsetDateTime,
+    },
+    /// It is tried no more, until an operator says so.
+    Parked {
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+    },
+    /// An operator decided that nothing is to be done. It can still be looked at, and replayed.
+    Discarded {
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+        by: UserId,
+        reason: Note,
+    },
+}
+
+/// One try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// The causes, as the log has them.
+    pub error: String,
+}
+
+/// Attempts that are kept. Twelve are made by themselves; the rest is for operators.
+const HISTORY: usize = 40;
+
+/// How much of an error is kept, in characters.
+const ERROR_MAX: usize = 500;
+
+impl Case {
+    /// The case after one more try in vain.
+    #[must_use]
+    pub(super) fn tried(mut self, at: OffsetDateTime, error: &str) -> Self {
+        let error = error.chars().take(ERROR_MAX).collect();
+        self.history.push(Attempt { at, error });
+        let over = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..over);
+        self
+    }
+}
+
+/// Why an operator does something, in words for the audit: 1 to 200 characters on one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Note(String);
+
+const NOTE_MAX: usize = 200;
+
+impl Note {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The text says nothing, or too much.
+#[derive(Debug, thiserror::Error)]
+#[error("reason must have 1 to 200 characters on one line")]
+pub struct NotANote;
+
+impl TryFrom<String> for Note {
+    type Error = NotANote;
+
+    fn try_from(text: String) -> Result<Self, NotANote> {
+        let text = text.trim();
+        if (1..=NOTE_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(NotANote)
+    }
+}
+
+impl From<Note> for String {
+    fn from(note: Note) -> Self {
+        note.0
+    }
 }
 
 /// How long to wait before a letter is tried again: 30 s after the first try, twice as long after each
@@ -90,11 +194,13 @@ const FIRST_WAIT: Duration = Duration::seconds(30);
 const LONGEST_WAIT: Duration = Duration::minutes(15);
 
 /// A body as it came, byte for byte. It may hold a capability, so `Debug` shows only its size.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RawBody {
     Text(String),
     Base64(String),
+    /// Too large to stand here: in so many parts beside the item that it belongs to.
+    Parts(u32),
 }
 
 impl RawBody {
@@ -109,19 +215,24 @@ impl RawBody {
 }
 
 impl RawBody {
-    /// The bytes as they came; `None` if they were not written by [`Self::new`].
+    /// The bytes as they came, if they stand here and were written by [`Self::new`].
     pub fn bytes(&self) -> Option<Vec<u8>> {
         match self {
             Self::Text(text) => Some(text.clone().into_bytes()),
             Self::Base64(text) => STANDARD.decode(text).ok(),
+            Self::Parts(_) => None,
         }
     }
 }
 
 impl fmt::Debug for RawBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Text(text) | Self::Base64(text)) = self;
-        write!(f, "RawBody({} characters)", text.len())
+        match self {
+            Self::Text(text) | Self::Base64(text) => {
+                write!(f, "RawBody({} characters)", text.len())
+            }
+            Self::Parts(parts) => write!(f, "RawBody({parts} parts)"),
+        }
     }
 }
 

@@ -10,18 +10,19 @@ use tokio::time::Instant;
 
 use super::{
     DeadLetterError,
-    model::{Class, DeadLetter, Parked, RawBody, Reason, backoff},
+    cases::{self, Failure, Opened},
+    model::{Class, Reason, State, backoff},
     service::Message,
 };
 use crate::{
+    alerts,
     app::Parts,
-    ids,
-    ids::DeadLetterId,
+    events::{Act, Actor, Via},
+    ids::RunId,
     jobs::{self, Job},
-    mux::MuxEvent,
-    store::{Guard, StoreError, keys},
+    store::StoreError,
     telemetry,
-    webhooks::{self, Outcome},
+    webhooks::{self, Told},
 };
 
 /// How long one run receives. What it has received then it still deals with, within [`LEASE`].
@@ -44,8 +45,8 @@ const ABREAST: usize = 16;
 /// How long the table has for one letter.
 const STORE_TIME: StdDuration = StdDuration::from_secs(4);
 
-/// After so many tries a letter is a matter for people (S0-103).
-const TRIES_ALERT: u32 = 3;
+/// How long the table has for noting a try in vain. The letter comes again in any case.
+const NOTE_TIME: StdDuration = StdDuration::from_secs(1);
 
 /// When a letter is tried no more: then it is parked. The last wait is a quarter of an hour, so the
 /// tries are used up first, after about two hours; the time is for a replay that did not run.
@@ -76,11 +77,20 @@ pub enum ReplayError {
 
 /// Deals with everything that is due. `None`: another run is at it.
 pub async fn replay(app: &Parts) -> Result<Option<Pass>, ReplayError> {
-    jobs::alone(app, Job::DlqReplay, LEASE, async |_| run(app).await).await
+    let done = jobs::alone(app, Job::DlqReplay, LEASE, async |id| run(app, id).await).await;
+    alerts::watch(app, Job::DlqReplay).await;
+    done
 }
 
-async fn run(app: &Parts) -> Result<Pass, ReplayError> {
+async fn run(app: &Parts, id: RunId) -> Result<Pass, ReplayError> {
     let (started, mut pass) = (Instant::now(), Pass::default());
+    let act = &Act {
+        actor: Actor::Job {
+            name: Job::DlqReplay.name().to_owned(),
+            run: id,
+        },
+        request: None,
+    };
     while started.elapsed() < BUDGET {
         let calls = (0..RECEIVERS).map(|_| app.dead_letters.receive());
         let (mut messages, mut failure) = (Vec::new(), None);
@@ -97,13 +107,17 @@ async fn run(app: &Parts) -> Result<Pass, ReplayError> {
             Some(_) | None => {}
         }
         pass.received += u32::try_from(messages.len()).unwrap_or(u32::MAX);
-        let fates = stream::iter(by_subject(messages))
+        let opened = stream::iter(messages)
+            .then(|it| open(app, it))
+            .collect()
+            .await;
+        let fates = stream::iter(by_subject(opened))
             .map(|letters| async move {
                 let mut fates = Vec::with_capacity(letters.len());
                 for letter in &letters {
                     // Each fails alone: what could not be settled comes again by itself.
                     fates.push(if started.elapsed() < LAST {
-                        settle(app, letter).await
+                        settle(app, act, letter).await
                     } else {
                         Fate::Left
                     });
@@ -130,7 +144,7 @@ impl Pass {
         let counted = match fate {
             Fate::Settled => &mut self.settled,
             Fate::Again(_) | Fate::Left => &mut self.waiting,
-            Fate::Parked(_) => &mut self.parked,
+            Fate::Parked => &mut self.parked,
         };
         *counted += 1;
     }
@@ -142,66 +156,47 @@ enum Fate {
     /// Not looked at: it comes again when it is no longer hidden.
     Left,
     Again(Duration),
-    Parked(Parked),
+    Parked,
 }
 
 /// A message, opened as far as it goes.
-struct Opened {
+struct Letter {
     message: Message,
-    letter: Option<DeadLetter>,
-    event: Option<(Vec<u8>, MuxEvent)>,
+    opened: Result<Opened, StoreError>,
 }
 
-impl Opened {
-    fn of(message: Message) -> Self {
-        let letter: Option<DeadLetter> = serde_json::from_str(&message.body).ok();
-        // What was no event when it came may be one to this version of the code.
-        let body = letter.as_ref().and_then(|it| it.body.bytes());
-        let event = body.and_then(|body| {
-            let event = MuxEvent::parse(&body).ok()?;
-            Some((body, event))
-        });
-        Self {
-            message,
-            letter,
-            event,
-        }
-    }
+async fn open(app: &Parts, message: Message) -> Letter {
+    let opened = Opened::of(app, message.body.as_bytes()).await;
+    Letter { message, opened }
 }
 
 /// Letters by the video that they are about: two of one video at a time would only meet each other in
 /// the table, and try again.
-fn by_subject(messages: Vec<Message>) -> Vec<Vec<Opened>> {
-    let mut groups: BTreeMap<String, Vec<Opened>> = BTreeMap::new();
-    for opened in messages.into_iter().map(Opened::of) {
-        let event = opened.event.as_ref().map(|(_, event)| event);
-        let about = event.and_then(webhooks::about);
-        let alone = || opened.message.handle.clone();
+fn by_subject(letters: Vec<Letter>) -> Vec<Vec<Letter>> {
+    let mut groups: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
+    for letter in letters {
+        let opened = letter.opened.as_ref().ok();
+        let event = opened.and_then(|it| it.event.as_ref().ok());
+        let about = event.and_then(|(_, event)| webhooks::about(event));
+        let alone = || letter.message.handle.clone();
         groups
             .entry(about.unwrap_or_else(alone))
             .or_default()
-            .push(opened);
+            .push(letter);
     }
     groups.into_values().collect()
 }
 
 /// Deals with a letter and tells the queue. When this is over, the letter is settled, parked or still
 /// in the queue.
-async fn settle(app: &Parts, opened: &Opened) -> Fate {
-    let message = &opened.message;
-    let mut fate = deal(app, opened).await;
-    if let Fate::Parked(parked) = &fate
-        && let Err(error) = park(app, parked).await
-    {
-        tracing::error!(
-            letter.id = %parked.id,
-            error = telemetry::chain(&error),
-            "dead letter could not be parked"
-        );
-        fate = Fate::Again(backoff(parked.id, message.tries));
-    }
+async fn settle(app: &Parts, act: &Act, letter: &Letter) -> Fate {
+    let message = &letter.message;
+    let fate = match deal(app, letter).await {
+        Ok(()) => Fate::Settled,
+        Err(failure) => set_aside(app, act, letter, failure).await,
+    };
     let told = match &fate {
-        Fate::Settled | Fate::Parked(_) => app.dead_letters.delete(message).await,
+        Fate::Settled | Fate::Parked => app.dead_letters.delete(message).await,
         Fate::Again(wait) => app.dead_letters.hide(message, *wait).await,
         Fate::Left => Ok(()),
     };
@@ -212,70 +207,116 @@ async fn settle(app: &Parts, opened: &Opened) -> Fate {
     fate
 }
 
-async fn park(app: &Parts, parked: &Parked) -> Result<(), StoreError> {
-    tracing::error!(
-        alert = "dead-letter-parked",
-        letter.id = %parked.id,
-        reason = ?parked.reason,
-        tries = parked.tries,
-        "dead letter parked"
-    );
-    let key = keys::parked_letter(parked.id).expiring(app.clock.now() + webhooks::RECEIPT_LIFE);
-    // No guard: the same letter parked again is the same row.
-    app.store.put(&key, parked, Guard::None).await
+/// Why a letter was not dealt with.
+struct InVain {
+    reason: Reason,
+    error: String,
 }
 
-async fn deal(app: &Parts, opened: &Opened) -> Fate {
-    let (now, message) = (app.clock.now(), &opened.message);
-    let Some(letter) = &opened.letter else {
-        // Named after what it says, so that it is parked once however often it comes.
-        let id: DeadLetterId = ids::from_external("dead letter", &message.body);
-        return Fate::Parked(Parked {
-            id,
-            reason: Reason::NotALetter,
-            class: Class::Poison,
-            first_seen: now,
-            parked_at: now,
-            tries: message.tries,
-            letter: RawBody::new(message.body.as_bytes()),
-        });
+async fn deal(app: &Parts, letter: &Letter) -> Result<(), InVain> {
+    let message = &letter.message;
+    let failed = |error: &StoreError| InVain {
+        reason: if error.is_retryable() {
+            Reason::StoreUnavailable
+        } else {
+            Reason::StoreRefused
+        },
+        error: telemetry::chain(error),
     };
-    let parked = |reason: Reason| {
-        Fate::Parked(Parked {
-            id: letter.id,
-            reason,
-            class: reason.class(),
-            first_seen: letter.received_at,
-            parked_at: now,
-            tries: message.tries,
-            letter: RawBody::new(message.body.as_bytes()),
-        })
+    let opened = letter.opened.as_ref().map_err(failed)?;
+    let (body, event) = opened.event.as_ref().map_err(|reason| InVain {
+        reason: *reason,
+        error: "there is no event in it".to_owned(),
+    })?;
+    let told = Told {
+        event,
+        body,
+        via: Via::Replay,
+        request: opened.letter.as_ref().and_then(|it| it.request),
     };
-    let Some((body, event)) = &opened.event else {
-        return parked(Reason::NotAnEvent);
+    let id = opened.id(&message.body);
+    match tokio::time::timeout(STORE_TIME, webhooks::apply(app, &told)).await {
+        Ok(Ok(effect)) => {
+            tracing::info!(letter.id = %id, outcome = ?effect.outcome, "dead letter dealt with");
+        }
+        Ok(Err(error)) => return Err(failed(&error)),
+        Err(_) => {
+            return Err(InVain {
+                reason: Reason::StoreUnavailable,
+                error: "the table did not answer in time".to_owned(),
+            });
+        }
+    }
+    // Only what was tried before can have been noted.
+    if message.tries > 1
+        && let Err(error) = cases::forget(app, id).await
+    {
+        tracing::warn!(letter.id = %id, error = telemetry::chain(&error), "still noted");
+    }
+    Ok(())
+}
+
+/// Notes a try in vain, and decides whether there is another one.
+async fn set_aside(app: &Parts, act: &Act, letter: &Letter, failure: InVain) -> Fate {
+    let (now, message) = (app.clock.now(), &letter.message);
+    let opened = letter.opened.as_ref().ok();
+    let inside = opened.and_then(|it| it.letter.as_ref());
+    // A letter that could not be opened because the table is away: nothing is known of it yet.
+    let Some(id) = opened.map(|it| it.id(&message.body)) else {
+        return Fate::Left;
     };
-    let applied = webhooks::apply(app, event, body, letter.request);
-    let error = match tokio::time::timeout(STORE_TIME, applied).await {
-        Ok(Ok(outcome)) => return dealt_with(letter, outcome),
-        Ok(Err(error)) if !error.is_retryable() => return parked(Reason::StoreRefused),
-        Ok(Err(error)) => telemetry::chain(&error),
-        Err(_) => "the table did not answer in time".to_owned(),
+    let first_seen = inside.map_or(now, |it| it.received_at);
+    let (reason, over) = outlook(failure.reason, message.tries, now - first_seen);
+    let wait = backoff(id, message.tries);
+    let state = if over {
+        State::Parked { at: now }
+    } else {
+        State::Waiting { until: now + wait }
     };
-    let alert = (message.tries > TRIES_ALERT).then_some("dead-letter-tries");
     tracing::warn!(
-        alert,
-        letter.id = %letter.id,
+        letter.id = %id,
         tries = message.tries,
-        error,
+        error = failure.error,
         "dead letter could not be dealt with"
     );
-    if message.tries >= TRIES_MAX || now - letter.received_at >= AGE_MAX {
-        return parked(Reason::TimesUp);
+    let noted = Failure {
+        id,
+        reason,
+        error: &failure.error,
+        tries: message.tries,
+        first_seen,
+        text: &message.body,
+    };
+    match noted_in_time(app, act, &noted, state).await {
+        Ok(()) if over => Fate::Parked,
+        Ok(()) => Fate::Again(wait),
+        Err(error) => {
+            tracing::error!(letter.id = %id, error, "a try in vain could not be noted");
+            Fate::Again(wait)
+        }
     }
-    Fate::Again(backoff(letter.id, message.tries))
 }
 
-fn dealt_with(letter: &DeadLetter, outcome: Outcome) -> Fate {
-    tracing::info!(letter.id = %letter.id, ?outcome, "dead letter dealt with");
-    Fate::Settled
+/// The reason to note, and whether there is no use in trying again by itself.
+fn outlook(reason: Reason, tries: u32, age: Duration) -> (Reason, bool) {
+    let spent = tries >= TRIES_MAX || age >= AGE_MAX;
+    match reason.class() {
+        Class::Permanent | Class::Poison => (reason, true),
+        Class::Retryable if spent => (Reason::TimesUp, true),
+        Class::Retryable => (reason, false),
+    }
+}
+
+async fn noted_in_time(
+    app: &Parts,
+    act: &Act,
+    failure: &Failure<'_>,
+    state: State,
+) -> Result<(), String> {
+    let noting = cases::note(app, act, failure, state);
+    match tokio::time::timeout(NOTE_TIME, noting).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(telemetry::chain(&error)),
+        Err(_) => Err("the table did not answer in time".to_owned()),
+    }
 }

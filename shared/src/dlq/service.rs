@@ -3,10 +3,14 @@
 use aws_sdk_sqs::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    types::MessageSystemAttributeName,
+    types::{MessageSystemAttributeName, QueueAttributeName},
 };
 
-use super::model::DeadLetter;
+use super::model::{DeadLetter, RawBody};
+use crate::{
+    app::Parts,
+    store::{StoreError, keys},
+};
 
 /// How many messages one call may bring or settle, by the service's own bound.
 const BATCH: i32 = 10;
@@ -34,6 +38,8 @@ pub struct DeadLetters {
 pub enum DeadLetterError {
     #[error("the dead letter does not encode")]
     Encode(#[from] serde_json::Error),
+    #[error("the dead letter is too large for the queue, and could not be kept beside it")]
+    Parts(#[from] StoreError),
     #[error("the dead letter queue did not do it ({code})")]
     Queue {
         code: String,
@@ -42,21 +48,71 @@ pub enum DeadLetterError {
     },
 }
 
+/// The largest message that the queue takes, in bytes (`SendMessage` of the SQS reference).
+const MESSAGE_MAX: usize = 1024 * 1024;
+
+/// How long parts are kept: as long as a letter can be in the queue and then parked.
+pub(super) const PARTS_LIFE: time::Duration = time::Duration::days(120);
+
+/// Keeps a letter. When this returns, it is durable. What is too large for the queue is kept beside
+/// it in the table, and the letter says so.
+pub(crate) async fn keep(app: &Parts, mut letter: DeadLetter) -> Result<(), DeadLetterError> {
+    let text = serde_json::to_string(&letter)?;
+    if text.len() <= MESSAGE_MAX {
+        return app.dead_letters.send(text).await;
+    }
+    if let Some(bytes) = letter.body.bytes() {
+        let key = keys::case(letter.id).expiring(letter.received_at + PARTS_LIFE);
+        letter.body = RawBody::Parts(app.store.put_parts(&key, &bytes).await?);
+    }
+    app.dead_letters.send(serde_json::to_string(&letter)?).await
+}
+
+/// How many letters there are, about: the service counts them now and then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Depth {
+    /// Those that may be received.
+    pub due: u64,
+    /// Those that wait for their next try, or are being dealt with.
+    pub hidden: u64,
+}
+
 impl DeadLetters {
     pub fn new(client: Client, url: String) -> Self {
         Self { client, url }
     }
 
-    /// Keeps a letter. When this returns, it is durable.
-    pub async fn send(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
+    async fn send(&self, letter: String) -> Result<(), DeadLetterError> {
         self.client
             .send_message()
             .queue_url(&self.url)
-            .message_body(serde_json::to_string(letter)?)
+            .message_body(letter)
             .send()
             .await
             .map_err(refused)?;
         Ok(())
+    }
+
+    /// How much is in the queue.
+    pub async fn depth(&self) -> Result<Depth, DeadLetterError> {
+        let wanted = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let output = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .set_attribute_names(Some(wanted.to_vec()))
+            .send()
+            .await
+            .map_err(refused)?;
+        let all = output.attributes.unwrap_or_default();
+        let [due, hidden] = wanted.map(|name| {
+            let count = all.get(&name).and_then(|it| it.parse().ok());
+            count.unwrap_or_default()
+        });
+        Ok(Depth { due, hidden })
     }
 
     /// What is due, at most ten of it. None of it is gone before it is settled.

@@ -1,10 +1,20 @@
 //! The health route.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::{app::App, http::Json, router::Route};
+use crate::{
+    app::App,
+    http::Json,
+    jobs::{self, Job},
+    router::Route,
+};
+
+/// How long the table has to say when jobs last went well. Whoever asks for health does not wait.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub fn routes() -> Vec<Route> {
     vec![Route::get("/api/health", health)]
@@ -16,12 +26,44 @@ struct HealthBody {
     #[serde(with = "time::serde::rfc3339")]
     timestamp: OffsetDateTime,
     version: &'static str,
+    /// Empty when the table does not tell.
+    jobs: Vec<JobBody>,
+}
+
+/// A job that a schedule wakes, and how long ago it last went well; nothing, if it never did.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JobBody {
+    name: &'static str,
+    #[serde(with = "time::serde::rfc3339::option")]
+    last_success: Option<OffsetDateTime>,
+    age_seconds: Option<i64>,
 }
 
 async fn health(State(app): State<App>) -> Json<HealthBody> {
+    let now = app.clock.now();
+    let beats = tokio::time::timeout(PATIENCE, jobs::last_successes(&app)).await;
+    let jobs = match beats {
+        Ok(Ok((replay, reconcile))) => {
+            let jobs = [(Job::DlqReplay, replay), (Job::Reconcile, reconcile)];
+            jobs.map(|(job, last)| JobBody::of(job, last, now)).into()
+        }
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    };
     Json(HealthBody {
         status: "healthy",
-        timestamp: app.clock.now(),
+        timestamp: now,
         version: env!("CARGO_PKG_VERSION"),
+        jobs,
     })
+}
+
+impl JobBody {
+    fn of(job: Job, last: Option<OffsetDateTime>, now: OffsetDateTime) -> Self {
+        Self {
+            name: job.name(),
+            last_success: last,
+            age_seconds: last.map(|it| (now - it).whole_seconds()),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Health: whether this process answers. What it depends on is not asked.
+//! Health: whether this process answers, and when the jobs last went well.
 
 mod http;
 

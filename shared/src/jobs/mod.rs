@@ -10,5 +10,5 @@ mod service;
 pub use self::{
     http::{RunBody, Scheduled},
     model::{Job, Lease},
-    service::{alone, last_success},
+    service::{alone, last_success, last_successes},
 };

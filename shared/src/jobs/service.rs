@@ -49,6 +49,17 @@ pub async fn alone<T, E: From<StoreError>>(
     done.map(Some)
 }
 
+/// When the replay and the reconciliation last went well; `None` if one never did.
+pub async fn last_successes(
+    app: &Parts,
+) -> Result<(Option<OffsetDateTime>, Option<OffsetDateTime>), StoreError> {
+    let [replay, reconcile] = [Job::DlqReplay, Job::Reconcile].map(|it| keys::job(it.name()));
+    let (replay, reconcile): (Option<Lease>, Option<Lease>) =
+        app.store.get_both(&replay, &reconcile).await?;
+    let last = |lease: Option<Lease>| lease.and_then(|it| it.last_success);
+    Ok((last(replay), last(reconcile)))
+}
+
 /// When a job last went well; `None` if it never did.
 pub async fn last_success(app: &Parts, job: Job) -> Result<Option<OffsetDateTime>, StoreError> {
     let lease: Option<Lease> = app.store.get(&keys::job(job.name())).await?;

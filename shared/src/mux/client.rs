@@ -9,15 +9,15 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json, value::RawValue};
 use url::Url;
 
-use super::{MuxAssetId, MuxUploadId, Subject, UploadStage, UploadUrl};
+use super::{Listed, MuxAssetId, MuxUploadId, Subject, UploadStage, UploadUrl};
 use crate::ids::AssetId;
 
 /// How long one call may take. Mux's own SDK waits 60 s; nobody who holds a phone does.
 const CALL: Duration = Duration::from_secs(8);
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// How much of an answer is read, in bytes. What we ask for is a few thousand.
-const ANSWER_LIMIT: usize = 1024 * 1024;
+/// How much of an answer is read, in bytes. An asset is a few thousand; a page has a hundred of them.
+const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
 /// A failed call.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,17 @@ pub enum Cancellation {
     TooLate,
 }
 
+/// A page of Mux's assets, newest first.
+#[derive(Debug)]
+pub struct AssetsPage {
+    pub assets: Vec<Listed>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// How many objects a page of a list has: the most that Mux gives (mux.com/docs/core/make-api-requests).
+const LIST_PAGE: u32 = 100;
+
 /// Speaks to Mux's API with an access token.
 pub struct MuxClient {
     http: reqwest::Client,
@@ -163,6 +174,33 @@ impl MuxClient {
         Ok(object.map(|it| Subject::of_asset(it.get())))
     }
 
+    /// `GET /video/v1/assets`: a page of everything that the account has.
+    pub async fn list_assets(&self, cursor: Option<&str>) -> Result<AssetsPage, MuxError> {
+        let limit = LIST_PAGE.to_string();
+        let mut query = vec![("limit", limit.as_str())];
+        query.extend(cursor.map(|it| ("cursor", it)));
+        let page: Answer<Vec<Box<RawValue>>> =
+            self.answer(Method::GET, &["assets"], &query, None).await?;
+        let assets = page.data.iter().map(|it| Listed::asset(it.get()));
+        Ok(AssetsPage {
+            assets: assets.collect(),
+            next: page.next_cursor,
+        })
+    }
+
+    /// `GET /video/v1/uploads`: a page of the uploads, newest first; pages count from 1.
+    pub async fn list_uploads(&self, page: u32) -> Result<Vec<Listed>, MuxError> {
+        let (limit, page) = (LIST_PAGE.to_string(), page.to_string());
+        let query = [("limit", limit.as_str()), ("page", page.as_str())];
+        let page: Answer<Vec<Box<RawValue>>> =
+            self.answer(Method::GET, &["uploads"], &query, None).await?;
+        Ok(page
+            .data
+            .iter()
+            .map(|it| Listed::upload(it.get()))
+            .collect())
+    }
+
     async fn object(&self, path: &[&str]) -> Result<Option<Box<RawValue>>, MuxError> {
         match self.call(Method::GET, path, None).await {
             Ok(object) => Ok(Some(object)),
@@ -177,11 +215,24 @@ impl MuxClient {
         path: &[&str],
         body: Option<Value>,
     ) -> Result<T, MuxError> {
+        Ok(self.answer(method, path, &[], body).await?.data)
+    }
+
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Result<Answer<T>, MuxError> {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .map_err(|()| MuxError::Malformed)?
             .pop_if_empty()
             .extend(["video", "v1"].iter().chain(path));
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         let mut request = self
             .http
             .request(method, url)
@@ -199,17 +250,17 @@ impl MuxClient {
             answer.extend_from_slice(&chunk);
         }
         if status.is_success() {
-            return serde_json::from_slice(&answer)
-                .map(|wire: Data<T>| wire.data)
-                .map_err(|_| MuxError::Malformed);
+            return serde_json::from_slice(&answer).map_err(|_| MuxError::Malformed);
         }
         Err(of_status(status, &answer))
     }
 }
 
 #[derive(Deserialize)]
-struct Data<T> {
+struct Answer<T> {
     data: T,
+    #[serde(default)]
+    next_cursor: Option<String>,
 }
 
 /// A URL may be a capability, so it never goes along into the log.

@@ -5,13 +5,17 @@
 
 mod client;
 mod ids;
+mod lists;
 mod playback;
 mod signature;
 mod types;
 
 pub use self::{
-    client::{Cancellation, CreatedUpload, FoundUpload, MuxClient, MuxError, UploadOrder},
+    client::{
+        AssetsPage, Cancellation, CreatedUpload, FoundUpload, MuxClient, MuxError, UploadOrder,
+    },
     ids::{MuxAssetId, MuxEventId, MuxUploadId, PlaybackId, UploadUrl},
+    lists::Listed,
     playback::{Audience, PlaybackSigner, SigningError, TOKEN_LIFE},
     signature::{SignatureError, TOLERANCE, WebhookVerifier},
     types::{

@@ -145,7 +145,7 @@ impl Subject {
 }
 
 /// One odd field must not cost the others: what does not fit is left out.
-fn of_what_fits(data: &str, kind: &str) -> (Option<AssetId>, Subject) {
+pub(super) fn of_what_fits(data: &str, kind: &str) -> (Option<AssetId>, Subject) {
     let fields: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();
     let fits = |(name, value): &(String, Value)| {
         let alone = Value::Object(Map::from_iter([(name.clone(), value.clone())]));

@@ -1,11 +1,16 @@
 //! Reconciliation: what webhooks have not told, Mux is asked.
 //!
-//! Owns: who is asked about, and how fast. Does not own: what the answers mean (`assets`).
+//! Owns: who is asked about, and how fast; the daily comparison with what Mux has. Does not own: what
+//! the answers mean (`assets`).
 
+mod asking;
+mod compare;
 mod http;
+mod model;
 mod service;
 
 pub use self::{
     http::routes,
-    service::{Pass, ReconcileError, reconcile},
+    model::{Findings, Pass},
+    service::{ReconcileError, reconcile},
 };

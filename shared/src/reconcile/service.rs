@@ -1,16 +1,15 @@
-//! Asks Mux about every video that something is still expected of, and pushes the answers through the
-//! same reducer as webhooks.
+//! A run: first every video that something is still expected of, then, with the time that is left and
+//! once a day, everything else.
 
-use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
+use super::{Pass, asking::Asking, compare, model::Turn};
 use crate::{
+    alerts,
     app::Parts,
-    assets::{self, Asset, AssetError, Ending, Stamp},
-    events::{Act, Actor},
+    assets::Asset,
     ids::RunId,
     jobs::{self, Job},
-    mux::{AssetNews, AssetStage, MuxAssetId, MuxError, MuxEventId, Subject},
     store::{StoreError, keys},
     telemetry,
 };
@@ -20,10 +19,6 @@ const BUDGET: Duration = Duration::seconds(45);
 
 /// How long a run may take before another one may begin.
 const LEASE: Duration = Duration::minutes(2);
-
-/// The time between two calls: four a second, where Mux allows five (mux.com/docs/core/make-api-requests)
-/// and somebody else may need one.
-const PACE: Duration = Duration::milliseconds(250);
 
 /// How many videos are read at once.
 const PAGE: u32 = 100;
@@ -40,19 +35,9 @@ const EVERY: Duration = Duration::minutes(5);
 /// A webhook is given this much time before somebody asks.
 const PATIENCE: Duration = Duration::minutes(1);
 
-/// What one run did.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Pass {
-    /// Videos that something was still expected of.
-    pub open: u32,
-    /// Those that Mux was asked about.
-    pub asked: u32,
-    /// Those that the answer closed: nothing more is expected of them.
-    pub closed: u32,
-    /// Those that could not be asked about this time.
-    pub failed: u32,
-}
+/// How many pages of Mux's uploads are searched for one that was never heard of: an upload is among
+/// the newest three hundred, or its answer was lost long ago.
+const UPLOAD_PAGES: u32 = 3;
 
 /// A run did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -61,29 +46,18 @@ pub enum ReconcileError {
     Store(#[from] StoreError),
 }
 
-/// Why nothing came of asking about one video.
-#[derive(Debug, thiserror::Error)]
-enum AskError {
-    #[error("mux was not asked, or did not answer")]
-    Mux(#[from] MuxError),
-    #[error("what mux answered could not be kept")]
-    Asset(#[from] AssetError),
-}
-
 /// Asks about everything that is due. `None`: another run is at it.
 pub async fn reconcile(app: &Parts) -> Result<Option<Pass>, ReconcileError> {
-    jobs::alone(app, Job::Reconcile, LEASE, async |id| run(app, id).await).await
+    let done = jobs::alone(app, Job::Reconcile, LEASE, async |id| run(app, id).await).await;
+    alerts::watch(app, Job::Reconcile).await;
+    done
 }
 
 async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
-    let mut asking = Asking {
-        app,
-        run: id,
-        until: app.clock.now() + BUDGET,
-        limited: false,
-        pass: Pass::default(),
-    };
+    let mut asking = Asking::new(app, id, BUDGET);
+    let mut pass = Pass::default();
     let (mut after, mut rest): (Option<Asset>, Vec<Asset>) = (None, Vec::new());
+    let mut unheard = Vec::new();
     // Newest first, as the index has them: a video that somebody waits for is asked about before one
     // that was begun yesterday.
     loop {
@@ -97,11 +71,13 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
             .list::<Asset>(&listing, start.as_ref(), PAGE)
             .await?;
         for asset in &page.items {
-            asking.pass.open += 1;
+            pass.open += 1;
             match turn(asset, app.clock.now()) {
-                Turn::Now => asking.about(asset).await,
+                Turn::NotYet => {}
+                _ if asset.lifecycle.mux_ids().next().is_none() => unheard.push(asset.clone()),
+                Turn::Now => about(&mut asking, &mut pass, asset).await,
                 Turn::IfThereIsTime if rest.len() < REST => rest.push(asset.clone()),
-                Turn::IfThereIsTime | Turn::NotYet => {}
+                Turn::IfThereIsTime => {}
             }
         }
         after = page.items.into_iter().next_back().filter(|_| page.more);
@@ -109,10 +85,11 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
             break;
         }
     }
+    find_uploads(&mut asking, &mut pass, unheard).await;
     for asset in &rest {
-        asking.about(asset).await;
+        about(&mut asking, &mut pass, asset).await;
     }
-    let pass = asking.pass;
+    pass.compared = compare::go_on(&mut asking).await?;
     tracing::info!(
         job = Job::Reconcile.name(),
         open = pass.open,
@@ -124,52 +101,72 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
     Ok(pass)
 }
 
-/// One run's asking.
-struct Asking<'a> {
-    app: &'a Parts,
-    run: RunId,
-    until: OffsetDateTime,
-    /// Mux said that we ask too often: going on would only keep others from it.
-    limited: bool,
-    pass: Pass,
+/// Asks about a video, if there is time. Each fails alone: it is asked about again.
+async fn about(asking: &mut Asking<'_>, pass: &mut Pass, asset: &Asset) {
+    if !asking.may_go_on() {
+        return;
+    }
+    pass.asked += 1;
+    match asking.about(asset).await {
+        Ok(after) if !after.is_open() => pass.closed += 1,
+        Ok(_) => {}
+        Err(error) => {
+            pass.failed += 1;
+            asking.limited = error.is_limit();
+            tracing::warn!(
+                asset.id = %asset.id,
+                error = telemetry::chain(&error),
+                "video not reconciled"
+            );
+        }
+    }
 }
 
-impl Asking<'_> {
-    fn may_go_on(&self) -> bool {
-        !self.limited && self.app.clock.now() < self.until
-    }
-
-    /// Asks about a video, if there is time. Each fails alone: it is asked about again.
-    async fn about(&mut self, asset: &Asset) {
-        if !self.may_go_on() {
+/// Videos for which Mux was asked for an upload, and its answer was lost: Mux's own list says whether
+/// there is one, by the id that it was given to carry.
+async fn find_uploads(asking: &mut Asking<'_>, pass: &mut Pass, mut unheard: Vec<Asset>) {
+    for page in 1..=UPLOAD_PAGES {
+        if unheard.is_empty() || !asking.may_go_on() {
             return;
         }
-        self.pass.asked += 1;
-        match ask(self.app, asset, self.run).await {
-            Ok(after) if !after.is_open() => self.pass.closed += 1,
-            Ok(_) => {}
+        asking.pace().await;
+        let uploads = match asking.app.mux.list_uploads(page).await {
+            Ok(uploads) => uploads,
             Err(error) => {
-                self.pass.failed += 1;
-                self.limited = matches!(error, AskError::Mux(MuxError::Limited));
-                tracing::warn!(
-                    asset.id = %asset.id,
-                    error = telemetry::chain(&error),
-                    "video not reconciled"
-                );
+                pass.failed += 1;
+                asking.limited = matches!(error, crate::mux::MuxError::Limited);
+                tracing::warn!(error = telemetry::chain(&error), "uploads not listed");
+                return;
+            }
+        };
+        let last = uploads.is_empty();
+        for upload in uploads {
+            let ours = unheard.iter().position(|it| Some(it.id) == upload.ours);
+            let Some(place) = ours else { continue };
+            let asset = unheard.swap_remove(place);
+            pass.asked += 1;
+            match asking.learn(&asset, &[upload.news]).await {
+                Ok(after) => pass.closed += u32::from(!after.is_open()),
+                Err(error) => {
+                    pass.failed += 1;
+                    tracing::warn!(
+                        asset.id = %asset.id,
+                        error = telemetry::chain(&error),
+                        "upload found and not kept"
+                    );
+                }
             }
         }
+        if last {
+            break;
+        }
     }
-}
-
-/// Whether it is a video's turn.
-#[derive(Debug, PartialEq, Eq)]
-enum Turn {
-    /// Somebody may be waiting for it, or its hour has come.
-    Now,
-    /// It was begun long ago, and nothing is known to be wrong with it.
-    IfThereIsTime,
-    /// A webhook may still tell.
-    NotYet,
+    // What Mux does not list it does not know, or no longer: it ends when its time is over.
+    for asset in &unheard {
+        if asset.is_overdue(asking.app.clock.now()) {
+            about(asking, pass, asset).await;
+        }
+    }
 }
 
 /// Nothing is kept of whose turn it was: the age of a video says whose it is. So that none starves
@@ -184,60 +181,4 @@ fn turn(asset: &Asset, now: OffsetDateTime) -> Turn {
     } else {
         Turn::IfThereIsTime
     }
-}
-
-/// Asks Mux for everything it knows of one video, and keeps what is new.
-async fn ask(app: &Parts, asset: &Asset, run: RunId) -> Result<Asset, AskError> {
-    let mut news = Vec::new();
-    let mut assets: Vec<MuxAssetId> = asset.lifecycle.assets().cloned().collect();
-    // Of an upload that became an asset, the asset says the rest.
-    for upload in asset.lifecycle.uploads().filter(|_| assets.is_empty()) {
-        app.clock.pause(PACE).await;
-        news.extend(app.mux.upload_news(upload).await?);
-    }
-    assets.extend(news.iter().filter_map(|it| match it {
-        Subject::Upload(upload) => upload.asset.clone(),
-        Subject::Asset(_) | Subject::Part { .. } | Subject::Other => None,
-    }));
-    for id in assets {
-        app.clock.pause(PACE).await;
-        let told = app.mux.asset_news(&id).await?;
-        news.push(told.unwrap_or_else(|| gone(id)));
-    }
-    let now = app.clock.now();
-    let stamp = Stamp {
-        at: now,
-        by: MuxEventId::new(format!("reconcile {run}")),
-    };
-    let act = Act {
-        actor: Actor::Job {
-            name: Job::Reconcile.name().to_owned(),
-            run,
-        },
-        request: None,
-    };
-    let changed = assets::update(app, asset.tenant, asset.id, &act, |asset| {
-        for it in &news {
-            *asset = asset.apply(&stamp, it);
-        }
-        // Mux tells of no end that it does not know of.
-        if asset.is_open() && asset.is_overdue(now) && asset.lifecycle.assets().next().is_none() {
-            asset.ending = Ending::Lapsed { at: now };
-        }
-        Ok(None)
-    });
-    Ok(changed.await?)
-}
-
-/// What is to be learnt from an asset that Mux no longer has.
-fn gone(asset: MuxAssetId) -> Subject {
-    Subject::Asset(AssetNews {
-        asset,
-        upload: None,
-        stage: AssetStage::Deleted,
-        playback_ids: None,
-        millis: None,
-        aspect_ratio: None,
-        failure: None,
-    })
 }

@@ -72,12 +72,14 @@ enum StateBody {
     Active,
     Expired,
     Revoked,
+    Ended,
 }
 
 impl ShareBody {
     fn of(link: ShareLink, now: OffsetDateTime) -> Self {
         let (state, revoked_at) = match link.state {
             State::Revoked { at, .. } => (StateBody::Revoked, Some(at)),
+            State::Ended { .. } => (StateBody::Ended, None),
             State::Active if link.check(now).is_err() => (StateBody::Expired, None),
             State::Active => (StateBody::Active, None),
         };

@@ -11,4 +11,5 @@ pub use self::{
     error::ShareError,
     http::{asset_routes, guest_routes, tenant_routes},
     model::{ShareLink, ShareToken},
+    service::end,
 };

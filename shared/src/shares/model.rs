@@ -37,7 +37,7 @@ pub struct ShareLink {
     pub version: u64,
 }
 
-/// Whether a link was taken back.
+/// Whether a link was taken back, or has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum State {
@@ -47,6 +47,11 @@ pub enum State {
         at: OffsetDateTime,
         by: UserId,
     },
+    /// Its video is gone for good.
+    Ended {
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+    },
 }
 
 impl ShareLink {
@@ -55,6 +60,7 @@ impl ShareLink {
     pub fn check(&self, now: OffsetDateTime) -> Result<(), ShareError> {
         match self.state {
             State::Revoked { .. } => Err(ShareError::Revoked),
+            State::Ended { .. } => Err(ShareError::Deleted),
             State::Active if self.expires_at <= now => Err(ShareError::Expired),
             State::Active => Ok(()),
         }

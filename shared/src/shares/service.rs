@@ -193,6 +193,30 @@ pub(super) async fn revoke(
     }
 }
 
+/// Ends a link whose video is gone. One that was taken back, or has ended, stays as it is.
+pub async fn end(app: &Parts, act: &Act, link: &ShareLink) -> Result<bool, StoreError> {
+    if link.state != State::Active {
+        return Ok(false);
+    }
+    let mut next = link.clone();
+    next.version += 1;
+    next.state = State::Ended {
+        at: app.clock.now(),
+    };
+    let ended = Event::ShareEnded {
+        share: link.id,
+        asset: link.asset,
+    };
+    let event = act.write(app, link.tenant, ended)?;
+    let writes = vec![row(&next, Guard::Version(link.version))?, event];
+    match app.store.commit(writes).await {
+        Ok(()) => Ok(true),
+        // Somebody took it back just now: the next comparison sees it as it is then.
+        Err(StoreError::Conflict { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The tenant's links, newest first, after the given one.
 pub(super) async fn list(
     app: &Parts,

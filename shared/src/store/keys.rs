@@ -2,26 +2,32 @@
 //!
 //! | Entity          | `pk`                   | `sk`       | `gsi1pk`              | `gsi1sk` | `gsi2pk`             | `gsi2sk` | TTL (`expires`) |
 //! |-----------------|------------------------|------------|-----------------------|----------|----------------------|----------|-----------------|
-//! | Asset           | `ASSET#{ast}`          | `ASSET`    | `TENANT#{ten}#ASSETS` | `{ast}`  | open: `OPEN`         | `{ast}`  | —               |
+//! | Asset           | `ASSET#{ast}`          | `ASSET`    | `TENANT#{ten}#ASSETS` | `{ast}`  | `OPEN` or `CLOSED#{nn}` | `{ast}` | —            |
 //! | Mux pointer     | `MUX#{mux id}`         | `ASSET`    | —                     | —        | —                    | —        | —               |
 //! | Share link      | `SHARE#{shr}`          | `LINK`     | `TENANT#{ten}#SHARES` | `{shr}`  | `ASSET#{ast}#SHARES` | `{shr}`  | —               |
 //! | Webhook receipt | `EVENT#{mux event id}` | `RECEIPT`  | unmatched: `UNMATCHED`| received | —                    | —        | +90 days        |
 //! | Domain event    | `TENANT#{ten}#EVENTS`  | `{evt}`    | —                     | —        | —                    | —        | —               |
-//! | Parked letter   | `LETTER#{dlq}`         | `PARKED`   | `PARKED`              | `{dlq}`  | —                    | —        | +90 days        |
+//! | Dead letter     | `LETTER#{dlq}`         | `CASE`     | `WAITING` or `PARKED` | first seen | —                  | —        | +90 days        |
+//! | Part of a body  | as whose body it is    | `PART#{n}` | —                     | —        | —                    | —        | +120 days       |
 //! | Job             | `JOB#{name}`           | `LEASE`    | —                     | —        | —                    | —        | —               |
+//! | Comparison      | `JOB#compare`          | `PLACE`    | —                     | —        | —                    | —        | —               |
+//! | Alerts          | `ALERTS`               | `RAISED`   | —                     | —        | —                    | —        | —               |
+//! | Tally           | `TALLY#{hour}`         | `WEBHOOKS` | —                     | —        | —                    | —        | +30 days        |
 //! | Idempotency     | `ONCE#{usr}#{sha256}`  | `UPLOAD`   | —                     | —        | —                    | —        | +24 hours       |
 //!
 //! Patterns: asset by id (get); assets of a tenant, newest first (gsi1; what is deleted or was
-//! refused is not in it); assets that something is still expected of (gsi2); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
+//! refused is not in it); assets that something is still expected of, and those that are compared with Mux (gsi2); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
 //! (get); links of a tenant (gsi1) and of an asset (gsi2), newest first; has this webhook been seen
 //! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query
-//! `pk`; within a millisecond in no order); who runs a job (get); letters that are tried no more,
-//! newest first (gsi1); has this request been made (put if absent).
+//! `pk`; within a millisecond in no order); who runs a job (get); dead letters that were tried in vain,
+//! by when they were first seen (gsi1); how far the comparison has come (get); what is being alerted of
+//! (get); webhooks of an hour (get, add); has this request been made (put if absent).
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use time::OffsetDateTime;
+use ulid::Ulid;
 
 use crate::{
     ids::{AssetId, DeadLetterId, EventId, ShareId, TenantId, UserId},
@@ -62,6 +68,14 @@ impl Key {
         Self {
             expires: Some(at),
             ..self
+        }
+    }
+
+    /// A part of what is too large for the item itself.
+    pub(super) fn part(&self, number: u32) -> Self {
+        Self {
+            expires: self.expires,
+            ..Self::new(self.pk.clone(), format!("PART#{number:03}"))
         }
     }
 
@@ -107,11 +121,25 @@ fn text(name: &str, value: &str) -> (String, AttributeValue) {
     (name.to_owned(), AttributeValue::S(value.to_owned()))
 }
 
-/// The items of one partition of an index, newest first.
+/// The items of one partition of an index, newest first unless it says otherwise.
 #[derive(Debug, Clone)]
 pub struct Listing {
     pub(super) index: &'static str,
     pub(super) partition: String,
+    /// From which sort key to which, both included.
+    pub(super) range: Option<(String, String)>,
+    pub(super) oldest_first: bool,
+}
+
+impl Listing {
+    fn new(index: &'static str, partition: impl Into<String>) -> Self {
+        Self {
+            index,
+            partition: partition.into(),
+            range: None,
+            oldest_first: false,
+        }
+    }
 }
 
 /// An asset, to read it. Whoever asks for a tenant compares the tenant of what is found.
@@ -136,17 +164,29 @@ pub fn open_asset(key: Key, id: AssetId) -> Key {
 }
 
 pub fn open_assets() -> Listing {
-    Listing {
-        index: GSI2,
-        partition: "OPEN".to_owned(),
+    Listing::new(GSI2, "OPEN")
+}
+
+/// The same key for an asset that is compared with what Mux has.
+pub fn closed_asset(key: Key, id: AssetId) -> Key {
+    let shard = Ulid::from(id).random() % u128::from(CLOSED_SHARDS);
+    let shard = u8::try_from(shard).unwrap_or_default();
+    Key {
+        gsi2: Some((closed_assets(shard).partition, id.to_string())),
+        ..key
     }
 }
 
+/// Assets that are compared with what Mux has, spread over as many lists: one alone would take no
+/// more than 1,000 writes a second.
+pub const CLOSED_SHARDS: u8 = 16;
+
+pub fn closed_assets(shard: u8) -> Listing {
+    Listing::new(GSI2, format!("CLOSED#{shard:02}"))
+}
+
 pub fn assets_of(tenant: TenantId) -> Listing {
-    Listing {
-        index: GSI1,
-        partition: format!("TENANT#{tenant}#ASSETS"),
-    }
+    Listing::new(GSI1, format!("TENANT#{tenant}#ASSETS"))
 }
 
 /// From an upload id or asset id of Mux to our asset, for events that do not carry our own id.
@@ -184,17 +224,11 @@ pub fn share_of_asset(asset: AssetId, id: ShareId) -> Key {
 }
 
 pub fn shares_of(tenant: TenantId) -> Listing {
-    Listing {
-        index: GSI1,
-        partition: format!("TENANT#{tenant}#SHARES"),
-    }
+    Listing::new(GSI1, format!("TENANT#{tenant}#SHARES"))
 }
 
 pub fn shares_of_asset(asset: AssetId) -> Listing {
-    Listing {
-        index: GSI2,
-        partition: format!("ASSET#{asset}#SHARES"),
-    }
+    Listing::new(GSI2, format!("ASSET#{asset}#SHARES"))
 }
 
 /// The receipt of a webhook: its presence means that the event has been dealt with.
@@ -203,45 +237,91 @@ pub fn receipt(event: &MuxEventId) -> Key {
 }
 
 /// The receipt of an event that names nothing of ours, to write it where an operator finds it.
-pub fn unmatched_receipt(event: &MuxEventId, received: &str) -> Key {
+pub fn unmatched_receipt(event: &MuxEventId, received: OffsetDateTime) -> Key {
+    let place = format!("{}#{}", stamp(received), event.as_str());
     Key {
-        gsi1: Some((
-            unmatched().partition,
-            format!("{received}#{}", event.as_str()),
-        )),
+        gsi1: Some((unmatched().partition, place)),
         ..receipt(event)
     }
 }
 
 pub fn unmatched() -> Listing {
-    Listing {
-        index: GSI1,
-        partition: "UNMATCHED".to_owned(),
-    }
+    Listing::new(GSI1, "UNMATCHED")
 }
 
 pub fn event(tenant: TenantId, event: EventId) -> Key {
     Key::new(format!("TENANT#{tenant}#EVENTS"), event.to_string())
 }
 
-/// A letter that is tried no more.
-pub fn parked_letter(id: DeadLetterId) -> Key {
+/// A dead letter that was tried in vain.
+pub fn case(id: DeadLetterId) -> Key {
+    Key::new(format!("LETTER#{id}"), "CASE")
+}
+
+/// The same, to write it where an operator finds it.
+pub fn listed_case(list: Cases, first_seen: OffsetDateTime, id: DeadLetterId) -> Key {
     Key {
-        gsi1: Some((parked_letters().partition, id.to_string())),
-        ..Key::new(format!("LETTER#{id}"), "PARKED")
+        gsi1: Some((
+            list.name().to_owned(),
+            format!("{}#{id}", stamp(first_seen)),
+        )),
+        ..case(id)
     }
 }
 
-pub fn parked_letters() -> Listing {
-    Listing {
-        index: GSI1,
-        partition: "PARKED".to_owned(),
+/// The lists of dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cases {
+    /// To be tried again by themselves.
+    Waiting,
+    /// Tried no more.
+    Parked,
+}
+
+impl Cases {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "WAITING",
+            Self::Parked => "PARKED",
+        }
     }
+}
+
+/// Dead letters by when they were first seen, oldest first: from one time to another, both included.
+pub fn cases(list: Cases, from: Option<OffsetDateTime>, to: Option<OffsetDateTime>) -> Listing {
+    let from = from.map_or_else(String::new, stamp);
+    // `$` is the next character after `#`.
+    let to = to.map_or_else(|| "~".to_owned(), |to| format!("{}$", stamp(to)));
+    Listing {
+        range: Some((from, to)),
+        oldest_first: true,
+        ..Listing::new(GSI1, list.name())
+    }
+}
+
+/// A time that sorts as text, to the nanosecond.
+fn stamp(at: OffsetDateTime) -> String {
+    format!("{:020}", at.unix_timestamp_nanos().max(0))
 }
 
 /// The lease of a job, and when it last went well.
 pub fn job(name: &str) -> Key {
     Key::new(format!("JOB#{name}"), "LEASE")
+}
+
+/// How far the comparison with Mux has come.
+pub fn comparison() -> Key {
+    Key::new("JOB#compare".to_owned(), "PLACE")
+}
+
+/// What is being alerted of.
+pub fn alerts() -> Key {
+    Key::new("ALERTS".to_owned(), "RAISED")
+}
+
+/// What became of the webhooks of one hour, counted in hours since the epoch.
+pub fn tally(hour: i64) -> Key {
+    Key::new(format!("TALLY#{hour}"), "WEBHOOKS")
 }
 
 /// One request of one person, under the digest of the key that its client chose.

@@ -4,6 +4,7 @@
 
 mod error;
 pub mod keys;
+mod large;
 
 use std::time::Duration;
 
@@ -154,27 +155,32 @@ impl Store {
         ))
     }
 
-    /// A page of an index, newest first, after the item with this key.
+    /// A page of an index, after the item with this key.
     pub async fn list<T: DeserializeOwned>(
         &self,
         listing: &Listing,
         after: Option<&Key>,
         limit: u32,
     ) -> Result<Page<T>, StoreError> {
-        let output = self
+        let call = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(listing.index)
-            .key_condition_expression("#pk = :pk")
             .expression_attribute_names("#pk", format!("{}pk", listing.index))
             .expression_attribute_values(":pk", AttributeValue::S(listing.partition.clone()))
             .set_exclusive_start_key(after.map(|key| key.start(listing.index)))
-            .scan_index_forward(false)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(StoreError::of)?;
+            .scan_index_forward(listing.oldest_first)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let call = match listing.range.clone() {
+            None => call.key_condition_expression("#pk = :pk"),
+            Some((from, to)) => call
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+                .expression_attribute_names("#sk", format!("{}sk", listing.index))
+                .expression_attribute_values(":from", AttributeValue::S(from))
+                .expression_attribute_values(":to", AttributeValue::S(to)),
+        };
+        let output = call.send().await.map_err(StoreError::of)?;
         Ok(Page {
             more: output.last_evaluated_key.is_some(),
             items: serde_dynamo::from_items(output.items.unwrap_or_default())?,
@@ -195,6 +201,51 @@ impl Store {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(attributes))
+            .set_condition_expression(condition)
+            .set_expression_attribute_values(values)
+            .send()
+            .await
+            .map_err(StoreError::of)?;
+        Ok(())
+    }
+
+    /// Adds to counters, which begin at nothing. Not idempotent: an answer that was lost may have
+    /// been counted.
+    pub async fn add(&self, key: &Key, counters: &[(&str, u64)]) -> Result<(), StoreError> {
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key.address()));
+        let mut added = Vec::with_capacity(counters.len());
+        for (place, (name, by)) in counters.iter().enumerate() {
+            added.push(format!("#n{place} :n{place}"));
+            call = call
+                .expression_attribute_names(format!("#n{place}"), *name)
+                .expression_attribute_values(
+                    format!(":n{place}"),
+                    AttributeValue::N(by.to_string()),
+                );
+        }
+        let mut expression = format!("ADD {}", added.join(", "));
+        if let Some(expires) = key.attributes().remove("expires") {
+            expression.push_str(" SET expires = :expires");
+            call = call.expression_attribute_values(":expires", expires);
+        }
+        call.update_expression(expression)
+            .send()
+            .await
+            .map_err(StoreError::of)?;
+        Ok(())
+    }
+
+    /// Deletes an item, if the guard holds.
+    pub async fn delete(&self, key: &Key, guard: Guard) -> Result<(), StoreError> {
+        let (condition, values) = guard.expression();
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key.address()))
             .set_condition_expression(condition)
             .set_expression_attribute_values(values)
             .send()

@@ -39,6 +39,8 @@ pub(super) async fn create(
         edited_at: now,
         ending: Ending::None,
         lifecycle: Lifecycle::default(),
+        closed_by: None,
+        at_rest: false,
         version: 1,
     };
     let requested = Event::UploadRequested {
@@ -146,7 +148,7 @@ async fn undo(app: &Parts, member: &Member, asset: &Asset, key: Option<Key>) {
         };
         refused.version += 1;
         let event = Event::UploadRefused { asset: asset.id };
-        let mut writes = assets::step(app, asset, &refused, &member.act(), Some(event))?;
+        let mut writes = assets::step(app, asset, &mut refused, &member.act(), Some(event))?;
         // Only this request's own claim: another one may have taken over meanwhile.
         let own = Guard::Version(FIRST);
         writes.extend(key.map(|key| Write::delete(key, own)));

@@ -3,7 +3,12 @@
 use axum::{extract::State, http::HeaderMap};
 use serde::Serialize;
 
-use super::{WebhookError, model::Outcome, service};
+use super::{
+    WebhookError,
+    model::Outcome,
+    service::{self, Incoming},
+    tally,
+};
 use crate::{
     app::App,
     http::{Body, Json},
@@ -36,7 +41,15 @@ async fn receive(
         (Some(only), None) => only.to_str().ok(),
         _ => None,
     };
-    match service::receive(&app, signature, &body, request).await {
+    let incoming = Incoming {
+        signature,
+        headers: &headers,
+        body: &body,
+        request,
+    };
+    let outcome = service::receive(&app, incoming).await;
+    tally::count(&app, &outcome).await;
+    match outcome {
         Ok(outcome) => Ok(Json(ReceiptBody { outcome })),
         Err(error) => {
             if let WebhookError::Spoofed(reason) = &error {

@@ -6,10 +6,19 @@
 mod error;
 mod http;
 mod model;
+mod operators;
 mod service;
+mod tally;
 
-pub use self::{error::WebhookError, http::routes, model::Outcome};
+pub use self::{
+    error::WebhookError,
+    http::routes,
+    model::Outcome,
+    operators::operators_routes,
+    tally::{Counting, Tally},
+};
 pub(crate) use self::{
-    model::RECEIPT_LIFE,
-    service::{about, apply},
+    model::{Effect, KEPT_MAX, RECEIPT_LIFE},
+    service::{Rehearsed, Told, about, apply, rehearse},
+    tally::tally_of_late,
 };

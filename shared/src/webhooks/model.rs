@@ -3,17 +3,24 @@
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::{dlq::RawBody, ids::AssetId, store::StoreError};
+use crate::{
+    assets::{Asset, Stamp},
+    dlq::RawBody,
+    ids::AssetId,
+    mux::{MuxEvent, MuxEventId, Subject},
+};
 
 /// How long a receipt is kept. It must outlive Mux's 24 hours of redelivery (H4); S0-111 says 90 days.
 pub(crate) const RECEIPT_LIFE: Duration = Duration::days(90);
 
-/// The largest body that is kept in a receipt: an item of the table holds 400 KB.
-const KEPT_MAX: usize = 300 * 1024;
+/// The largest body that is kept in an item, in bytes: an item of the table holds 400 KB. What is
+/// larger stands in parts beside it.
+pub(crate) const KEPT_MAX: usize = 300 * 1024;
 
 /// The proof that an event was dealt with, and how.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Receipt {
+    pub event: MuxEventId,
     pub kind: String,
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
@@ -43,11 +50,43 @@ pub enum Outcome {
     Queued,
 }
 
-/// The body, to be kept in the receipt. What is too large for the table is refused, and so goes where
-/// everything goes that the table does not take: to the queue.
-pub(super) fn kept(body: &[u8]) -> Result<RawBody, StoreError> {
-    if body.len() > KEPT_MAX {
-        return Err(StoreError::Refused("the body is too large to keep".into()));
+/// What an event did, or would do.
+#[derive(Debug)]
+pub(crate) struct Effect {
+    pub outcome: Outcome,
+    /// The asset that it is about, if there is one of ours.
+    pub asset: Option<AssetId>,
+    /// The asset before and after, if it changed.
+    pub change: Option<Box<(Asset, Asset)>>,
+}
+
+impl Effect {
+    pub(super) fn duplicate() -> Self {
+        Self {
+            outcome: Outcome::Duplicate,
+            asset: None,
+            change: None,
+        }
     }
-    Ok(RawBody::new(body))
+}
+
+/// What an event makes of what is known: the same for a webhook, a replay and a rehearsal. The asset
+/// is the next one, if there is anything new.
+pub(super) fn plan(before: Option<&Asset>, event: &MuxEvent) -> (Outcome, Option<Asset>) {
+    let Some(before) = before else {
+        return (Outcome::Unmatched, None);
+    };
+    if matches!(event.subject, Subject::Part { .. } | Subject::Other) {
+        return (Outcome::Ignored, None);
+    }
+    let news = Stamp {
+        at: event.at,
+        by: event.id.clone(),
+    };
+    let mut next = before.apply(&news, &event.subject);
+    if next == *before {
+        return (Outcome::Applied, None); // it was known already
+    }
+    next.version += 1;
+    (Outcome::Applied, Some(next))
 }

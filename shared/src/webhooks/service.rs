@@ -1,20 +1,23 @@
 //! What is done with a webhook.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
-use time::OffsetDateTime;
+use axum::http::HeaderMap;
 
 use super::{
     WebhookError,
-    model::{Outcome, RECEIPT_LIFE, Receipt, kept},
+    model::{Effect, KEPT_MAX, Outcome, RECEIPT_LIFE, Receipt, plan},
 };
 use crate::{
     app::Parts,
-    assets::{self, Asset, Pointer, Stamp},
-    dlq::{DeadLetter, RawBody, Reason},
-    events::{Act, Actor},
+    assets::{self, Asset, Pointer, Way},
+    dlq::{self, DeadLetter, HEADERS, RawBody, Reason},
+    events::{Act, Actor, Via},
     ids::{AssetId, RequestId},
-    mux::{MuxAssetId, MuxEvent, MuxUploadId, Subject},
+    mux::{MuxAssetId, MuxEvent, MuxEventId, MuxUploadId, Subject},
     store::{ATTEMPTS, Guard, StoreError, Write, keys},
 };
 
@@ -23,33 +26,53 @@ use crate::{
 const STORE_TIME: Duration = Duration::from_millis(2_600);
 const QUEUE_TIME: Duration = Duration::from_millis(1_400);
 
-/// Takes a webhook as it came. `Ok` means that the event is durable.
-pub(super) async fn receive(
-    app: &Parts,
-    signature: Option<&str>,
-    body: &[u8],
-    request: Option<RequestId>,
-) -> Result<Outcome, WebhookError> {
-    let now = app.clock.now();
-    app.webhooks.verify(signature, body, now)?;
-    let letter = |reason| DeadLetter {
-        id: app.ids.mint(),
-        reason,
-        received_at: now,
-        request,
-        body: RawBody::new(body),
-    };
-    let event = match MuxEvent::parse(body) {
+/// A webhook as it came.
+pub(super) struct Incoming<'a> {
+    /// The one `mux-signature`, if there is exactly one.
+    pub signature: Option<&'a str>,
+    pub headers: &'a HeaderMap,
+    pub body: &'a [u8],
+    pub request: Option<RequestId>,
+}
+
+impl Incoming<'_> {
+    fn letter(&self, app: &Parts, reason: Reason) -> DeadLetter {
+        let headers = HEADERS.iter().filter_map(|name| {
+            let value = self.headers.get(*name)?.to_str().ok()?;
+            Some(((*name).to_owned(), value.to_owned()))
+        });
+        DeadLetter {
+            id: app.ids.mint(),
+            reason,
+            received_at: app.clock.now(),
+            request: self.request,
+            headers: headers.collect(),
+            body: RawBody::new(self.body),
+        }
+    }
+}
+
+/// Takes a webhook. `Ok` means that the event is durable.
+pub(super) async fn receive(app: &Parts, it: Incoming<'_>) -> Result<Outcome, WebhookError> {
+    app.webhooks
+        .verify(it.signature, it.body, app.clock.now())?;
+    let event = match MuxEvent::parse(it.body) {
         Ok(event) => event,
         Err(error) => {
             if app.config.webhook_dlq {
-                queue(app, &letter(Reason::NotAnEvent)).await?;
+                queue(app, it.letter(app, Reason::NotAnEvent)).await?;
             }
             return Err(error.into());
         }
     };
-    let failure = match tokio::time::timeout(STORE_TIME, apply(app, &event, body, request)).await {
-        Ok(Ok(outcome)) => return Ok(outcome),
+    let told = Told {
+        event: &event,
+        body: it.body,
+        via: Via::Webhook,
+        request: it.request,
+    };
+    let failure = match tokio::time::timeout(STORE_TIME, apply(app, &told)).await {
+        Ok(Ok(effect)) => return Ok(effect.outcome),
         Ok(Err(error)) => WebhookError::Store(error),
         Err(_) => WebhookError::Late,
     };
@@ -68,54 +91,69 @@ pub(super) async fn receive(
         error = crate::telemetry::chain(&failure),
         "event queued as a dead letter"
     );
-    queue(app, &letter(reason)).await?;
+    queue(app, it.letter(app, reason)).await?;
     Ok(Outcome::Queued)
 }
 
-async fn queue(app: &Parts, letter: &DeadLetter) -> Result<(), WebhookError> {
-    tokio::time::timeout(QUEUE_TIME, app.dead_letters.send(letter))
+async fn queue(app: &Parts, letter: DeadLetter) -> Result<(), WebhookError> {
+    tokio::time::timeout(QUEUE_TIME, dlq::keep(app, letter))
         .await
         .map_err(|_| WebhookError::QueueLate)??;
     Ok(())
 }
 
+/// An event, and how it came to be dealt with.
+pub(crate) struct Told<'a> {
+    pub event: &'a MuxEvent,
+    /// The event as it came.
+    pub body: &'a [u8],
+    pub via: Via,
+    pub request: Option<RequestId>,
+}
+
 /// Deals with an event that is what it says: one read, one transaction. The same event again: one read.
-pub(crate) async fn apply(
-    app: &Parts,
-    event: &MuxEvent,
-    body: &[u8],
-    request: Option<RequestId>,
-) -> Result<Outcome, StoreError> {
-    let receipt = keys::receipt(&event.id);
+pub(crate) async fn apply(app: &Parts, told: &Told<'_>) -> Result<Effect, StoreError> {
+    let Told { event, body, .. } = told;
+    let unseen = Rehearsed::default();
     let mut attempt = 1;
     loop {
-        let Some((seen, asset)) = look_up(app, event).await? else {
-            return Ok(Outcome::Duplicate);
+        let Some((asset, before)) = look_up(app, event, &unseen).await? else {
+            return Ok(Effect::duplicate());
         };
         let now = app.clock.now();
-        let (outcome, writes) = match &asset {
-            Some(before) => changes(app, before, event, request)?,
-            None => (Outcome::Unmatched, Vec::new()),
+        let (outcome, mut next) = plan(before.as_ref(), event);
+        let key = if outcome == Outcome::Unmatched {
+            keys::unmatched_receipt(&event.id, now)
+        } else {
+            keys::receipt(&event.id)
+        };
+        let key = key.expiring(now + RECEIPT_LIFE);
+        let body = match (outcome == Outcome::Applied, body.len() > KEPT_MAX) {
+            (true, _) => None,
+            (false, true) => Some(RawBody::Parts(app.store.put_parts(&key, body).await?)),
+            (false, false) => Some(RawBody::new(body)),
         };
         let entry = Receipt {
+            event: event.id.clone(),
             kind: event.kind.clone(),
             at: event.at,
             received_at: now,
             outcome,
-            asset: seen,
-            body: (outcome != Outcome::Applied)
-                .then(|| kept(body))
-                .transpose()?,
+            asset,
+            body,
         };
-        let key = if outcome == Outcome::Unmatched {
-            keys::unmatched_receipt(&event.id, &stamp(now))
-        } else {
-            receipt.clone()
-        };
-        let key = key.expiring(now + RECEIPT_LIFE);
-        let entry = Write::put(key, &entry, Guard::Absent)?;
-        let all = std::iter::once(entry).chain(writes).collect();
-        match app.store.commit(all).await {
+        let mut writes = vec![Write::put(key, &entry, Guard::Absent)?];
+        if let (Some(before), Some(next)) = (&before, &mut next) {
+            let act = Act {
+                actor: Actor::Mux {
+                    event: event.id.clone(),
+                    via: told.via,
+                },
+                request: told.request,
+            };
+            writes.extend(assets::step(app, before, next, &act, None)?);
+        }
+        match app.store.commit(writes).await {
             Ok(()) => {
                 if outcome == Outcome::Unmatched {
                     tracing::warn!(
@@ -124,22 +162,64 @@ pub(crate) async fn apply(
                         "event matches nothing of ours"
                     );
                 }
-                return Ok(outcome);
+                return Ok(Effect {
+                    outcome,
+                    asset,
+                    change: before.zip(next).map(Box::new),
+                });
             }
             // The receipt is the first write: somebody else has dealt with this very event.
-            Err(StoreError::Conflict { write: 0 }) => return Ok(Outcome::Duplicate),
+            Err(StoreError::Conflict { write: 0 }) => return Ok(Effect::duplicate()),
             Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error),
         }
     }
 }
 
+/// What a rehearsal has made of the table so far, in memory only.
+#[derive(Default)]
+pub(crate) struct Rehearsed {
+    receipts: HashSet<MuxEventId>,
+    assets: HashMap<AssetId, Asset>,
+    pointers: HashMap<String, AssetId>,
+}
+
+/// What [`apply`] would do now, after what was rehearsed before. Nothing is written.
+pub(crate) async fn rehearse(
+    app: &Parts,
+    event: &MuxEvent,
+    so_far: &mut Rehearsed,
+) -> Result<Effect, StoreError> {
+    let Some((asset, before)) = look_up(app, event, so_far).await? else {
+        return Ok(Effect::duplicate());
+    };
+    let (outcome, mut next) = plan(before.as_ref(), event);
+    so_far.receipts.insert(event.id.clone());
+    if let (Some(before), Some(next)) = (&before, &mut next) {
+        next.note_way(before, Way::Replay);
+        for mux_id in next.lifecycle.mux_ids() {
+            so_far.pointers.insert(mux_id.to_owned(), next.id);
+        }
+        so_far.assets.insert(next.id, next.clone());
+    }
+    Ok(Effect {
+        outcome,
+        asset,
+        change: before.zip(next).map(Box::new),
+    })
+}
+
 /// What stands at the receipt's place and at the asset's. `None`: the receipt does.
 async fn look_up(
     app: &Parts,
     event: &MuxEvent,
+    so_far: &Rehearsed,
 ) -> Result<Option<(Option<AssetId>, Option<Asset>)>, StoreError> {
+    if so_far.receipts.contains(&event.id) {
+        return Ok(None);
+    }
     let receipt = keys::receipt(&event.id);
+    let newest = |id: AssetId, read: Option<Asset>| so_far.assets.get(&id).cloned().or(read);
     if let Some(id) = event.ours {
         let (seen, asset): (Option<Receipt>, Option<Asset>) =
             app.store.get_both(&receipt, &keys::asset(id)).await?;
@@ -147,7 +227,7 @@ async fn look_up(
             return Ok(None);
         }
         if asset.is_some() {
-            return Ok(Some((Some(id), asset)));
+            return Ok(Some((Some(id), newest(id, asset))));
         }
     }
     // Not by our own id, then by Mux's: parts of an asset, and events without `passthrough`.
@@ -159,9 +239,10 @@ async fn look_up(
         if seen.is_some() {
             return Ok(None);
         }
-        if let Some(pointer) = pointer {
-            let asset = app.store.get(&keys::asset(pointer.asset)).await?;
-            return Ok(Some((Some(pointer.asset), asset)));
+        let read = pointer.map(|it| it.asset);
+        if let Some(id) = read.or_else(|| so_far.pointers.get(mux_id).copied()) {
+            let asset = app.store.get(&keys::asset(id)).await?;
+            return Ok(Some((Some(id), newest(id, asset))));
         }
     }
     let seen: Option<Receipt> = app.store.get(&receipt).await?;
@@ -188,40 +269,4 @@ fn mux_ids(subject: &Subject) -> Vec<&str> {
         Subject::Part { asset } => asset.iter().map(MuxAssetId::as_str).collect(),
         Subject::Other => Vec::new(),
     }
-}
-
-/// What the event changes, beside its receipt.
-fn changes(
-    app: &Parts,
-    before: &Asset,
-    event: &MuxEvent,
-    request: Option<RequestId>,
-) -> Result<(Outcome, Vec<Write>), StoreError> {
-    if matches!(event.subject, Subject::Part { .. } | Subject::Other) {
-        return Ok((Outcome::Ignored, Vec::new()));
-    }
-    let news = Stamp {
-        at: event.at,
-        by: event.id.clone(),
-    };
-    let mut next = before.apply(&news, &event.subject);
-    if next == *before {
-        return Ok((Outcome::Applied, Vec::new())); // it was known already
-    }
-    next.version += 1;
-    let act = Act {
-        actor: Actor::Mux {
-            event: event.id.clone(),
-        },
-        request,
-    };
-    Ok((
-        Outcome::Applied,
-        assets::step(app, before, &next, &act, None)?,
-    ))
-}
-
-/// Sorts by time as text.
-fn stamp(at: OffsetDateTime) -> String {
-    format!("{:020}", at.unix_timestamp_nanos())
 }

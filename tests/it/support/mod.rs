@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::mux::Faults;
 pub(crate) use self::{
-    actors::Caller,
+    actors::{Actor, Caller},
     answer::Answer,
     events::Story,
     mux::Fault,
@@ -163,7 +163,9 @@ impl TestApp {
     pub(crate) async fn dump(&self) -> String {
         let client = self.aws.clients().dynamodb;
         let items = client.scan().table_name(TABLE).send().await.unwrap();
-        format!("{:?}", items.items())
+        let items: Vec<serde_json::Value> =
+            serde_dynamo::from_items(items.items.unwrap_or_default()).unwrap();
+        serde_json::to_string(&items).unwrap()
     }
 }
 

@@ -1,0 +1,248 @@
+//! What is watched, and from which value on it is an alert. No I/O.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use crate::{dlq::Depth, webhooks::Tally};
+
+/// Everything that can be alerted of. The unit of its value stands with each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alert {
+    /// Dead letters were not replayed lately. Seconds since they were.
+    ReplayLate,
+    /// Mux was not asked lately. Seconds since it was.
+    ReconcileLate,
+    /// Too many dead letters are in the queue. Letters.
+    LettersWaiting,
+    /// Somebody sends webhooks that do not prove their sender. Webhooks of this hour and the last.
+    WebhooksSpoofed,
+    /// Too many webhooks could not be dealt with when they came. Of ten thousand.
+    WebhooksFailing,
+    /// Mux tells of what is not known here. Events of this hour and the last.
+    EventsUnmatched,
+}
+
+impl Alert {
+    pub const ALL: [Self; 6] = [
+        Self::ReplayLate,
+        Self::ReconcileLate,
+        Self::LettersWaiting,
+        Self::WebhooksSpoofed,
+        Self::WebhooksFailing,
+        Self::EventsUnmatched,
+    ];
+
+    /// The name of its value as a metric, and its unit as CloudWatch spells it.
+    pub const fn metric(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ReplayLate => ("ReplayAge", "Seconds"),
+            Self::ReconcileLate => ("ReconcileAge", "Seconds"),
+            Self::LettersWaiting => ("DeadLetters", "Count"),
+            Self::WebhooksSpoofed => ("WebhooksSpoofed", "Count"),
+            Self::WebhooksFailing => ("WebhooksFailedOfTenThousand", "Count"),
+            Self::EventsUnmatched => ("EventsUnmatched", "Count"),
+        }
+    }
+
+    /// The highest value at which nothing is wrong.
+    pub const fn highest(self) -> u64 {
+        match self {
+            Self::ReplayLate => 5 * 60,
+            // It runs every five minutes, and a run may take one.
+            Self::ReconcileLate => 15 * 60,
+            // A spike (S0-121): a replay deals with a hundred in a second.
+            Self::LettersWaiting => 100,
+            // A scanner, or a test of the endpoint, is no attack.
+            Self::WebhooksSpoofed => 9,
+            // 99.5 % succeed (S0-104).
+            Self::WebhooksFailing => 50,
+            Self::EventsUnmatched => 0,
+        }
+    }
+}
+
+/// Fewer webhooks than this say nothing about a rate.
+const RATE_OF: u64 = 200;
+
+/// What there is to see at one moment. What could not be read is not there.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    pub replayed: Option<OffsetDateTime>,
+    pub reconciled: Option<OffsetDateTime>,
+    pub depth: Option<Depth>,
+    /// Of this hour and the last one.
+    pub tally: Tally,
+}
+
+impl Reading {
+    /// The value of everything that has one. What never ran is as old as the watch itself.
+    pub fn values(&self, now: OffsetDateTime, watched_since: OffsetDateTime) -> Vec<(Alert, u64)> {
+        let age = |last: Option<OffsetDateTime>| seconds(now - last.unwrap_or(watched_since));
+        let tally = &self.tally;
+        let all = tally.taken + tally.failed;
+        let rate = (all >= RATE_OF).then(|| tally.failed * 10_000 / all);
+        let depth = self.depth.map(|it| it.due + it.hidden);
+        let measured = [
+            (Alert::ReplayLate, Some(age(self.replayed))),
+            (Alert::ReconcileLate, Some(age(self.reconciled))),
+            (Alert::LettersWaiting, depth),
+            (Alert::WebhooksSpoofed, Some(tally.spoofed)),
+            (Alert::WebhooksFailing, rate),
+            (Alert::EventsUnmatched, Some(tally.unmatched)),
+        ];
+        let known = measured.into_iter();
+        known.filter_map(|(it, value)| Some((it, value?))).collect()
+    }
+}
+
+fn seconds(age: Duration) -> u64 {
+    u64::try_from(age.whole_seconds()).unwrap_or_default()
+}
+
+/// Which alerts stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Raised {
+    /// When somebody watched for the first time.
+    #[serde(with = "time::serde::rfc3339")]
+    pub watched_since: OffsetDateTime,
+    pub alerts: BTreeMap<Alert, Standing>,
+    /// Grows with every write; the guard of the next one.
+    pub version: u64,
+}
+
+/// One alert that stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: OffsetDateTime,
+    /// The value that raised it.
+    pub value: u64,
+}
+
+/// What changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Raised(Alert, u64),
+    Cleared(Alert),
+}
+
+impl Raised {
+    /// Nothing stands yet.
+    pub fn none(now: OffsetDateTime) -> Self {
+        Self {
+            watched_since: now,
+            alerts: BTreeMap::new(),
+            version: 0,
+        }
+    }
+
+    /// What stands after these values, and what that changes. An alert whose value could not be read
+    /// stays as it is.
+    pub fn after(&self, now: OffsetDateTime, values: &[(Alert, u64)]) -> (Self, Vec<Change>) {
+        let (mut next, mut changes) = (self.clone(), Vec::new());
+        for &(alert, value) in values {
+            let wrong = value > alert.highest();
+            if wrong && !self.alerts.contains_key(&alert) {
+                next.alerts.insert(alert, Standing { since: now, value });
+                changes.push(Change::Raised(alert, value));
+            }
+            if !wrong && next.alerts.remove(&alert).is_some() {
+                changes.push(Change::Cleared(alert));
+            }
+        }
+        (next, changes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOON: OffsetDateTime = datetime!(2026-01-05 12:00 UTC);
+
+    fn alerts(reading: &Reading) -> Vec<Alert> {
+        let (raised, _) = Raised::none(NOON).after(NOON, &reading.values(NOON, NOON));
+        raised.alerts.into_keys().collect()
+    }
+
+    #[test]
+    fn nothing_is_wrong_on_a_quiet_day() {
+        assert_eq!(alerts(&Reading::default()), []);
+        let reading = Reading {
+            replayed: Some(NOON - Duration::minutes(5)),
+            reconciled: Some(NOON - Duration::minutes(15)),
+            depth: Some(Depth {
+                due: 60,
+                hidden: 40,
+            }),
+            tally: Tally {
+                taken: 199,
+                failed: 1,
+                spoofed: 9,
+                unmatched: 0,
+            },
+        };
+        assert_eq!(alerts(&reading), [], "the bounds themselves are fine");
+    }
+
+    #[test]
+    fn each_bound_is_watched() {
+        let reading = Reading {
+            replayed: Some(NOON - Duration::seconds(301)),
+            reconciled: Some(NOON - Duration::seconds(901)),
+            depth: Some(Depth {
+                due: 61,
+                hidden: 40,
+            }),
+            tally: Tally {
+                taken: 198,
+                failed: 2,
+                spoofed: 10,
+                unmatched: 1,
+            },
+        };
+        assert_eq!(alerts(&reading), Alert::ALL);
+    }
+
+    #[test]
+    fn few_webhooks_make_no_rate() {
+        let tally = Tally {
+            taken: 100,
+            failed: 99,
+            ..Tally::default()
+        };
+        let reading = Reading {
+            tally,
+            ..Reading::default()
+        };
+        assert_eq!(alerts(&reading), []);
+    }
+
+    #[test]
+    fn an_alert_is_raised_once_and_cleared_once() {
+        let wrong = [(Alert::LettersWaiting, 101)];
+        let none = Raised::none(NOON);
+        let (raised, changes) = none.after(NOON, &wrong);
+        assert_eq!(changes, [Change::Raised(Alert::LettersWaiting, 101)]);
+        let (same, changes) = raised.after(NOON + Duration::MINUTE, &wrong);
+        assert_eq!((same, changes), (raised.clone(), Vec::new()));
+        let (unread, changes) = raised.after(NOON, &[]);
+        assert_eq!((unread, changes), (raised.clone(), Vec::new()));
+        let (cleared, changes) = raised.after(NOON, &[(Alert::LettersWaiting, 100)]);
+        assert_eq!(cleared, none);
+        assert_eq!(changes, [Change::Cleared(Alert::LettersWaiting)]);
+    }
+
+    #[test]
+    fn what_never_ran_is_as_old_as_the_watch() {
+        let values = Reading::default().values(NOON, NOON - Duration::minutes(6));
+        assert!(values.contains(&(Alert::ReplayLate, 360)));
+    }
+}

@@ -1,0 +1,50 @@
+//! What a list of Mux's says of each of its objects.
+
+use serde::Deserialize;
+
+use super::{Subject, types::of_what_fits};
+use crate::ids::AssetId;
+
+/// One object of a list of Mux's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Our own asset, as `passthrough` or `meta.external_id` names it.
+    pub ours: Option<AssetId>,
+    pub news: Subject,
+    /// Whether anybody can watch it who knows its playback id.
+    pub public: bool,
+}
+
+impl Listed {
+    pub(super) fn upload(object: &str) -> Self {
+        let (ours, news) = of_what_fits(object, "video.upload.updated");
+        Self {
+            ours,
+            news,
+            public: false,
+        }
+    }
+
+    pub(super) fn asset(object: &str) -> Self {
+        let (ours, news) = of_what_fits(object, "video.asset.updated");
+        let wire: WirePolicies = serde_json::from_str(object).unwrap_or_default();
+        let mut policies = wire.playback_ids.iter().map(|it| it.policy.as_str());
+        Self {
+            ours,
+            news,
+            public: policies.any(|it| it == "public"),
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct WirePolicies {
+    playback_ids: Vec<WirePolicy>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct WirePolicy {
+    policy: String,
+}

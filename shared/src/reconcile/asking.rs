@@ -1,0 +1,130 @@
+//! What is asked of Mux, at Mux's pace, and what becomes of the answers.
+
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    app::Parts,
+    assets::{self, Asset, AssetError, Ending, Stamp},
+    events::{Act, Actor},
+    ids::RunId,
+    jobs::Job,
+    mux::{AssetNews, AssetStage, MuxAssetId, MuxError, MuxEventId, Subject},
+};
+
+/// The time between two calls: four a second, where Mux allows five (mux.com/docs/core/make-api-requests)
+/// and somebody else may need one.
+const PACE: Duration = Duration::milliseconds(250);
+
+/// One run's asking.
+pub(super) struct Asking<'a> {
+    pub(super) app: &'a Parts,
+    pub(super) act: Act,
+    /// What names the answers of this run among all that was ever told.
+    by: MuxEventId,
+    until: OffsetDateTime,
+    /// Mux said that we ask too often: going on would only keep others from it.
+    pub(super) limited: bool,
+}
+
+/// Why nothing came of asking about one video.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AskError {
+    #[error("mux was not asked, or did not answer")]
+    Mux(#[from] MuxError),
+    #[error("what mux answered could not be kept")]
+    Asset(#[from] AssetError),
+}
+
+impl AskError {
+    pub(super) fn is_limit(&self) -> bool {
+        matches!(self, Self::Mux(MuxError::Limited))
+    }
+}
+
+impl<'a> Asking<'a> {
+    pub(super) fn new(app: &'a Parts, run: RunId, time: Duration) -> Self {
+        let actor = Actor::Job {
+            name: Job::Reconcile.name().to_owned(),
+            run,
+        };
+        Self {
+            app,
+            act: Act {
+                actor,
+                request: None,
+            },
+            by: MuxEventId::new(format!("reconcile {run}")),
+            until: app.clock.now() + time,
+            limited: false,
+        }
+    }
+
+    pub(super) fn may_go_on(&self) -> bool {
+        !self.limited && self.app.clock.now() < self.until
+    }
+
+    /// Waits until the next call may be made.
+    pub(super) async fn pace(&self) {
+        self.app.clock.pause(PACE).await;
+    }
+
+    /// Asks Mux for everything it knows of one video, and keeps what is new.
+    pub(super) async fn about(&self, asset: &Asset) -> Result<Asset, AskError> {
+        let mut news = Vec::new();
+        let mut assets: Vec<MuxAssetId> = asset.lifecycle.assets().cloned().collect();
+        // Of an upload that became an asset, the asset says the rest.
+        for upload in asset.lifecycle.uploads().filter(|_| assets.is_empty()) {
+            self.pace().await;
+            news.extend(self.app.mux.upload_news(upload).await?);
+        }
+        assets.extend(news.iter().filter_map(|it| match it {
+            Subject::Upload(upload) => upload.asset.clone(),
+            Subject::Asset(_) | Subject::Part { .. } | Subject::Other => None,
+        }));
+        for id in assets {
+            news.push(self.asset(id).await?);
+        }
+        self.learn(asset, &news).await
+    }
+
+    /// Asks Mux for one of its assets.
+    pub(super) async fn asset(&self, id: MuxAssetId) -> Result<Subject, AskError> {
+        self.pace().await;
+        let told = self.app.mux.asset_news(&id).await?;
+        Ok(told.unwrap_or_else(|| gone(id)))
+    }
+
+    /// Adds answers to what is known of a video.
+    pub(super) async fn learn(&self, asset: &Asset, news: &[Subject]) -> Result<Asset, AskError> {
+        let now = self.app.clock.now();
+        let stamp = Stamp {
+            at: now,
+            by: self.by.clone(),
+        };
+        let changed = assets::update(self.app, asset.tenant, asset.id, &self.act, |asset| {
+            for it in news {
+                *asset = asset.apply(&stamp, it);
+            }
+            // Mux tells of no end that it does not know of.
+            if asset.is_open() && asset.is_overdue(now) && asset.lifecycle.assets().next().is_none()
+            {
+                asset.ending = Ending::Lapsed { at: now };
+            }
+            Ok(None)
+        });
+        Ok(changed.await?)
+    }
+}
+
+/// What is to be learnt from an asset that Mux no longer has.
+fn gone(asset: MuxAssetId) -> Subject {
+    Subject::Asset(AssetNews {
+        asset,
+        upload: None,
+        stage: AssetStage::Deleted,
+        playback_ids: None,
+        millis: None,
+        aspect_ratio: None,
+        failure: None,
+    })
+}

@@ -1,0 +1,301 @@
+//! The daily comparison (S0-112): Mux's list with our videos, our videos with Mux, links with their
+//! videos. It goes on from run to run, with the time that the open videos leave.
+
+use std::collections::HashSet;
+
+use super::{
+    Findings,
+    asking::{AskError, Asking},
+    model::{Comparison, Phase},
+};
+use crate::{
+    app::Parts,
+    assets::{self, Asset, Pointer, Status},
+    events::Event,
+    ids::AssetId,
+    mux::{Listed, MuxAssetId, Subject},
+    shares::{self, ShareLink},
+    store::{Guard, StoreError, Write, keys},
+    telemetry,
+};
+
+/// How many of our videos are read at once, and links of one.
+const PAGE: u32 = 100;
+
+/// Goes on with the comparison, if one is due. What it found, if it ended now.
+pub(super) async fn go_on(asking: &mut Asking<'_>) -> Result<Option<Findings>, StoreError> {
+    let app = asking.app;
+    let known: Option<Comparison> = app.store.get(&keys::comparison()).await?;
+    let now = app.clock.now();
+    let Some(known) = known else {
+        let first = Comparison::first(now);
+        save(app, first, Guard::Absent).await?;
+        return Ok(None);
+    };
+    let Some(mut comparison) = known.due(now) else {
+        return Ok(None);
+    };
+    // Of what Mux listed in this very run, nobody has to ask again.
+    let mut seen = matches!(comparison.phase, Phase::Mux { cursor: None }).then(HashSet::new);
+    while asking.may_go_on() {
+        let guard = Guard::Version(comparison.version);
+        comparison.version += 1;
+        match comparison.phase.clone() {
+            Phase::Mux { cursor } => {
+                let Some(next) = mux_page(asking, &mut comparison, cursor, &mut seen).await? else {
+                    break;
+                };
+                comparison.phase = next;
+            }
+            Phase::Here { shard, after } => {
+                let findings = &mut comparison.findings;
+                comparison.phase = our_page(asking, findings, shard, after, seen.as_ref()).await?;
+            }
+            Phase::Done => break,
+        }
+        if comparison.phase == Phase::Done {
+            return end(asking, comparison, guard).await;
+        }
+        comparison = save(app, comparison, guard).await?;
+    }
+    Ok(None)
+}
+
+async fn save(app: &Parts, comparison: Comparison, guard: Guard) -> Result<Comparison, StoreError> {
+    app.store
+        .put(&keys::comparison(), &comparison, guard)
+        .await?;
+    Ok(comparison)
+}
+
+async fn end(
+    asking: &Asking<'_>,
+    comparison: Comparison,
+    guard: Guard,
+) -> Result<Option<Findings>, StoreError> {
+    let (app, found) = (asking.app, comparison.findings.clone());
+    if found.wants_people() {
+        tracing::error!(
+            alert = "comparison",
+            unknown = found.unknown,
+            public = found.public,
+            links_idle = found.links_idle,
+            "mux and the portal differ in what only people can decide"
+        );
+    }
+    let ended = Event::ComparisonEnded {
+        found: found.clone(),
+    };
+    let event = asking.act.write(app, app.config.operators(), ended)?;
+    let place = Write::put(keys::comparison(), &comparison, guard)?;
+    app.store.commit(vec![place, event]).await?;
+    tracing::info!(
+        at_mux = found.at_mux,
+        here = found.here,
+        healed = found.healed,
+        links_ended = found.links_ended,
+        failed = found.failed,
+        "everything compared with mux"
+    );
+    Ok(Some(found))
+}
+
+/// A page of Mux's list: everything on it should be a video of ours, as we know it. `None`: Mux does
+/// not answer now.
+async fn mux_page(
+    asking: &mut Asking<'_>,
+    comparison: &mut Comparison,
+    cursor: Option<String>,
+    seen: &mut Option<HashSet<MuxAssetId>>,
+) -> Result<Option<Phase>, StoreError> {
+    let findings = &mut comparison.findings;
+    asking.pace().await;
+    let page = match asking.app.mux.list_assets(cursor.as_deref()).await {
+        Ok(page) => page,
+        Err(error) => {
+            asking.limited = true;
+            tracing::warn!(error = telemetry::chain(&error), "assets not listed");
+            return Ok(None);
+        }
+    };
+    for listed in page.assets {
+        findings.at_mux += 1;
+        let Subject::Asset(told) = &listed.news else {
+            continue; // an asset without an id
+        };
+        let id = told.asset.clone();
+        match compared(asking, &listed, &id).await {
+            Ok(Known::Healed) => findings.healed += 1,
+            Ok(Known::Same) => {}
+            Ok(Known::Unknown) => {
+                findings.unknown += 1;
+                findings.example("unknown", id.as_str());
+                continue;
+            }
+            Err(error) => note(findings, &error),
+        }
+        if listed.public {
+            findings.public += 1;
+            findings.example("public", id.as_str());
+        }
+        if let Some(seen) = seen {
+            seen.insert(id);
+        }
+    }
+    Ok(Some(match page.next {
+        Some(next) => Phase::Mux { cursor: Some(next) },
+        None => Phase::Here {
+            shard: 0,
+            after: None,
+        },
+    }))
+}
+
+enum Known {
+    Unknown,
+    Same,
+    Healed,
+}
+
+async fn compared(
+    asking: &Asking<'_>,
+    listed: &Listed,
+    id: &MuxAssetId,
+) -> Result<Known, AskError> {
+    let Some(asset) = ours(asking.app, listed, id).await? else {
+        return Ok(Known::Unknown);
+    };
+    if asset.lifecycle.knows(&listed.news) {
+        return Ok(Known::Same);
+    }
+    asking
+        .learn(&asset, std::slice::from_ref(&listed.news))
+        .await?;
+    Ok(Known::Healed)
+}
+
+/// The video that an asset of Mux belongs to: by the id that it carries, else by its own.
+async fn ours(
+    app: &Parts,
+    listed: &Listed,
+    id: &MuxAssetId,
+) -> Result<Option<Asset>, assets::AssetError> {
+    if let Some(ours) = listed.ours {
+        let asset: Option<Asset> = app.store.get(&keys::asset(ours)).await?;
+        if asset.is_some() {
+            return Ok(asset);
+        }
+    }
+    let pointer: Option<Pointer> = app.store.get(&keys::mux_pointer(id.as_str())).await?;
+    match pointer {
+        Some(pointer) => Ok(app.store.get(&keys::asset(pointer.asset)).await?),
+        None => Ok(None),
+    }
+}
+
+fn note(findings: &mut Findings, error: &AskError) {
+    findings.failed += 1;
+    tracing::warn!(error = telemetry::chain(error), "video not compared");
+}
+
+/// A page of one of our lists. Where to go on: after the last video that there was time for.
+async fn our_page(
+    asking: &mut Asking<'_>,
+    findings: &mut Findings,
+    shard: u8,
+    after: Option<AssetId>,
+    seen: Option<&HashSet<MuxAssetId>>,
+) -> Result<Phase, StoreError> {
+    let app = asking.app;
+    // Only where it stands in this list matters, not whether it still does.
+    let start = after.map(|id| keys::closed_asset(keys::asset(id), id));
+    let listing = keys::closed_assets(shard);
+    let page = app
+        .store
+        .list::<Asset>(&listing, start.as_ref(), PAGE)
+        .await?;
+    let mut last = after;
+    for asset in &page.items {
+        if !asking.may_go_on() {
+            return Ok(Phase::Here { shard, after: last });
+        }
+        findings.here += 1;
+        if let Some(way) = asset.closed_by {
+            *findings.closed_by.entry(way).or_default() += 1;
+        }
+        if let Err(error) = settle(asking, findings, asset, seen).await {
+            asking.limited = error.is_limit();
+            note(findings, &error);
+        }
+        last = Some(asset.id);
+    }
+    Ok(match (page.more, shard + 1) {
+        (true, _) => Phase::Here { shard, after: last },
+        (false, keys::CLOSED_SHARDS..) => Phase::Done,
+        (false, shard) => Phase::Here { shard, after: None },
+    })
+}
+
+/// Compares one video of ours: with Mux, and with its links.
+async fn settle(
+    asking: &Asking<'_>,
+    findings: &mut Findings,
+    asset: &Asset,
+    seen: Option<&HashSet<MuxAssetId>>,
+) -> Result<(), AskError> {
+    let (app, mut asset) = (asking.app, asset.clone());
+    if !asset.is_deleted() {
+        let mut news = Vec::new();
+        for id in asset.lifecycle.assets() {
+            if seen.is_none_or(|seen| !seen.contains(id)) {
+                news.push(asking.asset(id.clone()).await?);
+            }
+        }
+        if news.iter().any(|it| !asset.lifecycle.knows(it)) {
+            asset = asking.learn(&asset, &news).await?;
+            findings.healed += 1;
+        }
+    }
+    match asset.status(app.clock.now()) {
+        Status::Deleted => {
+            findings.links_ended += end_links(asking, &asset).await?;
+            let rest = |asset: &mut Asset| {
+                asset.at_rest = asset.is_deleted();
+                Ok(None)
+            };
+            assets::update(app, asset.tenant, asset.id, &asking.act, rest).await?;
+        }
+        Status::Failed | Status::Cancelled | Status::Expired => {
+            let links = links(app, &asset).await.map_err(assets::AssetError::from)?;
+            let idle = links.iter().filter(|it| it.check(app.clock.now()).is_ok());
+            findings.links_idle += u32::try_from(idle.count()).unwrap_or(u32::MAX);
+        }
+        Status::Ready | Status::AwaitingUpload | Status::Processing => {}
+    }
+    Ok(())
+}
+
+/// Ends all links of a video that is gone; how many that were.
+async fn end_links(asking: &Asking<'_>, asset: &Asset) -> Result<u32, AskError> {
+    let mut ended = 0;
+    let all = links(asking.app, asset).await;
+    for link in &all.map_err(assets::AssetError::from)? {
+        let done = shares::end(asking.app, &asking.act, link).await;
+        ended += u32::from(done.map_err(assets::AssetError::from)?);
+    }
+    Ok(ended)
+}
+
+async fn links(app: &Parts, asset: &Asset) -> Result<Vec<ShareLink>, StoreError> {
+    let (listing, mut all) = (keys::shares_of_asset(asset.id), Vec::new());
+    loop {
+        let after = all
+            .last()
+            .map(|it: &ShareLink| keys::share_of_asset(asset.id, it.id));
+        let page = app.store.list(&listing, after.as_ref(), PAGE).await?;
+        all.extend(page.items);
+        if !page.more {
+            return Ok(all);
+        }
+    }
+}

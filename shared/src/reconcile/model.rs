@@ -1,0 +1,131 @@
+//! What a run did, and how far a comparison has come. No I/O.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use crate::{assets::Way, ids::AssetId};
+
+/// What one run did.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pass {
+    /// Videos that something was still expected of.
+    pub open: u32,
+    /// Those that Mux was asked about.
+    pub asked: u32,
+    /// Those that the answer closed: nothing more is expected of them.
+    pub closed: u32,
+    /// Those that could not be asked about this time.
+    pub failed: u32,
+    /// What the comparison found that ended in this run, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Findings>,
+}
+
+/// What a comparison found (S0-112). What is safe was healed; the rest is for people.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Findings {
+    /// Assets that Mux has.
+    pub at_mux: u32,
+    /// Videos here that nothing more was expected of.
+    pub here: u32,
+    /// Those that Mux knew something new of. Healed: it has been learnt.
+    pub healed: u32,
+    /// Assets at Mux that belong to no video here. Nobody deletes them: they may be another system's.
+    pub unknown: u32,
+    /// Assets of ours at Mux that anybody could watch who knows an id.
+    pub public: u32,
+    /// Links that ended because their video is gone. Healed.
+    pub links_ended: u32,
+    /// Links that would open if their video could be played, which it never will.
+    pub links_idle: u32,
+    /// What could not be compared this time.
+    pub failed: u32,
+    /// How the videos here were closed.
+    pub closed_by: BTreeMap<Way, u32>,
+    /// The first few of what is unknown or public, by Mux's ids.
+    pub examples: Vec<String>,
+}
+
+/// Examples that are kept.
+const EXAMPLES: usize = 20;
+
+impl Findings {
+    pub(super) fn example(&mut self, of: &str, id: &str) {
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(format!("{of} {id}"));
+        }
+    }
+
+    /// Whether there is something that only people can decide.
+    pub fn wants_people(&self) -> bool {
+        self.unknown + self.public + self.links_idle > 0
+    }
+}
+
+/// How often everything is compared.
+const EVERY: Duration = Duration::days(1);
+
+/// How far the comparison has come: a run goes on where the last one stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Comparison {
+    #[serde(with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+    pub phase: Phase,
+    pub findings: Findings,
+    /// Grows with every write; the guard of the next one.
+    pub version: u64,
+}
+
+/// Which half is being walked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(super) enum Phase {
+    /// Mux's list, from a cursor on.
+    Mux { cursor: Option<String> },
+    /// Our videos, list by list, from a video on.
+    Here { shard: u8, after: Option<AssetId> },
+    /// Nothing, until it is time again.
+    Done,
+}
+
+impl Comparison {
+    /// Before the first one: that begins a day later, when there is something to compare.
+    pub(super) fn first(now: OffsetDateTime) -> Self {
+        Self {
+            started_at: now,
+            phase: Phase::Done,
+            findings: Findings::default(),
+            version: 0,
+        }
+    }
+
+    /// The one to go on with, if there is something to do.
+    pub(super) fn due(self, now: OffsetDateTime) -> Option<Self> {
+        match self.phase {
+            Phase::Mux { .. } | Phase::Here { .. } => Some(self),
+            Phase::Done if now - self.started_at < EVERY => None,
+            Phase::Done => Some(Self {
+                started_at: now,
+                phase: Phase::Mux { cursor: None },
+                findings: Findings::default(),
+                version: self.version,
+            }),
+        }
+    }
+}
+
+/// Whether it is a video's turn to be asked about.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Somebody may be waiting for it, or its hour has come.
+    Now,
+    /// It was begun long ago, and nothing is known to be wrong with it.
+    IfThereIsTime,
+    /// A webhook may still tell.
+    NotYet,
+}

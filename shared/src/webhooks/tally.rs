@@ -1,0 +1,140 @@
+//! What became of webhooks, counted by the hour: for rates, not for proof. A process counts a few
+//! webhooks by itself before it writes, so that counting costs no round trip for most of them; what
+//! it has not written when it ends is missing, nineteen at the most.
+
+use std::{sync::Mutex, time::Duration as StdDuration};
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use super::{Outcome, WebhookError};
+use crate::{
+    app::Parts,
+    store::{StoreError, keys},
+    telemetry,
+};
+
+/// So many webhooks are counted before it is written.
+const EVERY: u64 = 20;
+
+/// What is out of the ordinary is written at once, but not more often than this: somebody who sends
+/// nonsense must not make us write.
+const UNUSUAL: Duration = Duration::seconds(10);
+
+/// How long the table has for counters: an answer waits for it.
+const WRITE: StdDuration = StdDuration::from_millis(300);
+
+/// How long an hour's numbers are kept.
+const LIFE: Duration = Duration::days(30);
+
+/// Webhooks of a time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tally {
+    /// Dealt with when they came.
+    pub taken: u64,
+    /// Signed, and not dealt with when they came: queued, or sent back to Mux.
+    pub failed: u64,
+    /// Without proof of their sender.
+    pub spoofed: u64,
+    /// Of those that were taken: about nothing of ours.
+    pub unmatched: u64,
+}
+
+impl std::ops::Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            taken: self.taken + other.taken,
+            failed: self.failed + other.failed,
+            spoofed: self.spoofed + other.spoofed,
+            unmatched: self.unmatched + other.unmatched,
+        }
+    }
+}
+
+/// What this process has counted and not written yet.
+#[derive(Default)]
+pub struct Counting(Mutex<Pending>);
+
+#[derive(Default, Clone, Copy)]
+struct Pending {
+    tally: Tally,
+    /// When it was last written.
+    written: Option<OffsetDateTime>,
+}
+
+impl Pending {
+    fn is_due(&self, now: OffsetDateTime) -> bool {
+        let unusual = self.tally.failed + self.tally.spoofed + self.tally.unmatched > 0;
+        let rested = self.written.is_none_or(|it| now - it >= UNUSUAL);
+        self.tally.taken + self.tally.failed >= EVERY || (unusual && rested)
+    }
+}
+
+impl Counting {
+    fn with<T>(&self, work: impl FnOnce(&mut Pending) -> T) -> T {
+        let mut pending = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        work(&mut pending)
+    }
+}
+
+/// Counts what became of a webhook. After a failure nothing is written: the table has just shown what
+/// it does with that.
+pub(super) async fn count(app: &Parts, outcome: &Result<Outcome, WebhookError>) {
+    let now = app.clock.now();
+    let failed = matches!(
+        outcome,
+        Ok(Outcome::Queued)
+            | Err(WebhookError::Store(_)
+                | WebhookError::Late
+                | WebhookError::Queue(_)
+                | WebhookError::QueueLate)
+    );
+    let spoofed = matches!(outcome, Err(WebhookError::Spoofed(_)));
+    let one = Tally {
+        taken: u64::from(!failed && !spoofed),
+        failed: u64::from(failed),
+        spoofed: u64::from(spoofed),
+        unmatched: u64::from(matches!(outcome, Ok(Outcome::Unmatched))),
+    };
+    let due = app.counting.with(|pending| {
+        pending.tally = pending.tally + one;
+        if failed || !pending.is_due(now) {
+            return None;
+        }
+        pending.written = Some(now);
+        Some(std::mem::take(&mut pending.tally))
+    });
+    let Some(tally) = due else { return };
+    let counters = [
+        ("taken", tally.taken),
+        ("failed", tally.failed),
+        ("spoofed", tally.spoofed),
+        ("unmatched", tally.unmatched),
+    ];
+    let key = keys::tally(hour(now)).expiring(now + LIFE);
+    let written = tokio::time::timeout(WRITE, app.store.add(&key, &counters)).await;
+    if let Ok(Err(error)) = written {
+        tracing::warn!(error = telemetry::chain(&error), "webhooks not counted");
+    }
+}
+
+/// The webhooks of this hour and the last one.
+pub(crate) async fn tally_of_late(app: &Parts) -> Result<Tally, StoreError> {
+    let hour = hour(app.clock.now());
+    let (this, last): (Option<Tally>, Option<Tally>) = app
+        .store
+        .get_both(&keys::tally(hour), &keys::tally(hour - 1))
+        .await?;
+    Ok(this.unwrap_or_default() + last.unwrap_or_default())
+}
+
+/// Hours since the epoch.
+fn hour(at: OffsetDateTime) -> i64 {
+    at.unix_timestamp().div_euclid(3600)
+}

@@ -1,0 +1,234 @@
+//! The daily comparison: what Mux has, what the portal has, and links between them.
+
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use time::ext::NumericalDuration;
+
+use crate::support::{Fault, Story, TestApp, Wishes, actors::order, answer::text};
+
+async fn comparing() -> TestApp {
+    TestApp::with(Wishes {
+        rate_limit: true,
+        variables: vec![("CRON_SECRET", "of-the-schedule")],
+        ..Wishes::default()
+    })
+    .await
+}
+
+async fn reconciled(test: &TestApp) -> Value {
+    let schedule = test
+        .anonymous()
+        .with("authorization", "Bearer of-the-schedule");
+    let answer = schedule.get("/api/cron/reconcile").await.ok();
+    answer["pass"].clone()
+}
+
+/// What the comparison found, a day after the first run.
+async fn compared(test: &TestApp) -> Value {
+    reconciled(test).await;
+    test.clock.advance(24.hours());
+    reconciled(test).await["compared"].clone()
+}
+
+/// A call of Mux's own API, as somebody else who has the account's token.
+async fn at_mux(test: &TestApp, method: reqwest::Method, path: &str, body: Value) -> Value {
+    let url = format!("{}/mux/video/v1/{path}", test.url);
+    let call = reqwest::Client::new()
+        .request(method, url)
+        .basic_auth(
+            dev::settings::MUX_TOKEN_ID,
+            Some(dev::settings::MUX_TOKEN_SECRET),
+        )
+        .json(&body);
+    let answer = call.send().await.unwrap();
+    assert!(answer.status().is_success(), "{:?}", answer.status());
+    answer.json().await.unwrap_or_default()
+}
+
+async fn sent(test: &TestApp, title: &str) -> String {
+    test.clock.advance(1.seconds());
+    let upload = test.ada().upload(title).await;
+    let clip = include_bytes!("../../infra/muxsim/tests/media/video-only.mp4");
+    let put = reqwest::Client::new()
+        .put(text(&upload, "uploadUrl"))
+        .body(clip.to_vec());
+    assert!(put.send().await.unwrap().status().is_success());
+    test.mux.process().await.unwrap();
+    test.mux.deliver().await.unwrap();
+    text(&upload, "id").to_owned()
+}
+
+/// The name of a video's asset at Mux.
+async fn mux_asset(test: &TestApp, id: &str) -> String {
+    let list = at_mux(test, reqwest::Method::GET, "assets", Value::Null).await;
+    let assets = list["data"].as_array().unwrap();
+    let asset = assets.iter().find(|it| it["passthrough"] == id).unwrap();
+    text(asset, "id").to_owned()
+}
+
+#[tokio::test]
+async fn when_both_agree_nothing_is_found_and_nothing_is_written() {
+    let test = comparing().await;
+    let (one, other) = (sent(&test, "One").await, sent(&test, "Other").await);
+    reconciled(&test).await;
+    let before = [&one, &other].map(|id| format!("/api/assets/{id}"));
+    let versions = async || {
+        let [one, other] = &before;
+        [
+            test.ada().get(one).await.ok(),
+            test.ada().get(other).await.ok(),
+        ]
+    };
+    let known = versions().await;
+    let found = compared(&test).await;
+    assert_eq!(
+        found,
+        json!({
+            "atMux": 2, "here": 2, "healed": 0, "unknown": 0, "public": 0, "linksEnded": 0,
+            "linksIdle": 0, "failed": 0, "closedBy": {"webhook": 2}, "examples": [],
+        })
+    );
+    assert_eq!(versions().await, known);
+    assert_eq!(test.count_events("comparison.ended").await, 1);
+    test.clock.advance(1.hours());
+    let again = reconciled(&test).await;
+    assert_eq!(again["compared"], Value::Null, "once a day");
+}
+
+#[tokio::test]
+async fn a_video_that_was_deleted_at_mux_without_a_word_is_deleted_here_and_its_links_end() {
+    let test = comparing().await;
+    let id = sent(&test, "Vanished").await;
+    let share = test.ada().share(&id, "for Sam").await;
+    let asset = mux_asset(&test, &id).await;
+    at_mux(
+        &test,
+        reqwest::Method::DELETE,
+        &format!("assets/{asset}"),
+        Value::Null,
+    )
+    .await;
+    let found = compared(&test).await;
+    assert_eq!(found["healed"], 1, "{found}");
+    assert_eq!(found["linksEnded"], 1, "{found}");
+    let opened = format!("/api/share/{}", text(&share, "token"));
+    test.anonymous()
+        .get(&opened)
+        .await
+        .problem(410, "asset-deleted");
+    let links = test
+        .ada()
+        .get(&format!("/api/assets/{id}/shares"))
+        .await
+        .ok();
+    assert_eq!(links["shares"][0]["state"], "ENDED");
+    let video = test.ada().get(&format!("/api/assets/{id}")).await.ok();
+    assert_eq!(video["status"], "DELETED");
+    test.clock.advance(24.hours());
+    let found = reconciled(&test).await["compared"].clone();
+    assert_eq!(found["here"], 0, "it is at rest");
+    assert_eq!(
+        test.events_of(&id).await.last().unwrap(),
+        "share.ended",
+        "and everything was said"
+    );
+}
+
+#[tokio::test]
+async fn a_video_that_its_owner_deleted_has_no_living_link_after_a_day() {
+    let test = comparing().await;
+    let id = sent(&test, "Deleted").await;
+    for label in ["one", "two", "three"] {
+        test.ada().share(&id, label).await;
+    }
+    test.ada().delete(&format!("/api/assets/{id}")).await.ok();
+    let found = compared(&test).await;
+    assert_eq!(found["linksEnded"], 3, "{found}");
+    assert_eq!(test.count_events("share.ended").await, 3);
+}
+
+#[tokio::test]
+async fn what_mux_has_and_nobody_here_knows_is_reported_and_left_alone() {
+    let test = comparing().await;
+    sent(&test, "Ours").await;
+    test.clock.advance(1.seconds());
+    let body = json!({"inputs": [{"url": "https://elsewhere.example/a.mp4"}], "playback_policies": ["signed"]});
+    let foreign = at_mux(&test, reqwest::Method::POST, "assets", body).await;
+    let found = compared(&test).await;
+    assert_eq!(found["unknown"], 1, "{found}");
+    let example = format!("unknown {}", text(&foreign["data"], "id"));
+    assert_eq!(found["examples"], json!([example]));
+    let list = at_mux(&test, reqwest::Method::GET, "assets", Value::Null).await;
+    assert_eq!(list["data"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_asset_that_anybody_could_watch_is_reported() {
+    let test = comparing().await;
+    let id = sent(&test, "Public by mistake").await;
+    let asset = mux_asset(&test, &id).await;
+    let path = format!("assets/{asset}/playback-ids");
+    test.clock.advance(1.seconds());
+    at_mux(
+        &test,
+        reqwest::Method::POST,
+        &path,
+        json!({"policy": "public"}),
+    )
+    .await;
+    let found = compared(&test).await;
+    assert_eq!(found["public"], 1, "{found}");
+}
+
+#[tokio::test]
+async fn a_link_to_a_video_that_never_came_is_reported() {
+    let test = comparing().await;
+    let upload = test.ada().upload("Never sent").await;
+    let id = text(&upload, "id");
+    let path = format!("/api/assets/{id}/shares");
+    test.ada()
+        .post(&path, json!({"label": "for Sam", "expiresInHours": 100}))
+        .await
+        .created();
+    test.clock.advance(13.hours());
+    let found = compared(&test).await;
+    assert_eq!(found["linksIdle"], 1, "{found}");
+    assert_eq!(found["closedBy"], json!({"reconcile": 1}));
+}
+
+#[tokio::test]
+async fn a_comparison_that_mux_interrupts_goes_on_where_it_stopped() {
+    let test = comparing().await;
+    for n in 0..3 {
+        sent(&test, &format!("Video {n}")).await;
+    }
+    reconciled(&test).await;
+    test.clock.advance(24.hours());
+    test.faults.next(Fault::Limited);
+    assert_eq!(reconciled(&test).await["compared"], Value::Null);
+    test.clock.advance(5.minutes());
+    let found = reconciled(&test).await["compared"].clone();
+    assert_eq!((&found["atMux"], &found["here"]), (&3.into(), &3.into()));
+}
+
+#[tokio::test]
+async fn an_upload_whose_answer_was_lost_is_found_in_muxs_list() {
+    let test = comparing().await;
+    test.faults.next(Fault::DoneAndLost);
+    let refused = test.ada().post("/api/uploads", order("Lost")).await;
+    refused.problem(503, "video-service-busy");
+    let list = test.ada().get("/api/assets").await.ok();
+    let id = text(&list["assets"][0], "id");
+    let path = format!("/api/uploads/{id}");
+    assert!(test.ada().get(&path).await.ok()["uploadUrl"].is_null());
+    test.clock.advance(5.minutes());
+    reconciled(&test).await;
+    let found = test.ada().get(&path).await.ok();
+    assert_eq!(found["status"], "AWAITING_UPLOAD");
+    assert!(found["uploadUrl"].is_string(), "{found}");
+    let story = Story::new(id, test.clock.now());
+    test.webhook(&story.happy()[3]).await.ok();
+    let video = test.ada().get(&format!("/api/assets/{id}")).await.ok();
+    assert_eq!(video["status"], "READY");
+    assert_eq!(video["closedBy"], "webhook");
+}
