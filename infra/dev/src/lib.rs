@@ -8,5 +8,11 @@ pub mod console;
 pub mod demo;
 pub mod issuer;
 mod proxy;
+pub mod replay;
 pub mod settings;
 pub mod stack;
+
+/// A variable of the environment; an empty one is one that is not set.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|it| !it.is_empty())
+}

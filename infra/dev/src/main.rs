@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use dev::{
     console::Console,
     demo::{self, Demo},
+    replay::{self, Replay},
     stack::{Place, Stack},
 };
 use tracing_subscriber::EnvFilter;
@@ -30,6 +31,7 @@ enum Command {
     Up,
     /// Do the main job once, through the public API: upload, share, play, take back.
     Demo(Demo),
+    Replay(Replay),
     /// Start the stand-ins alone, for functions that run elsewhere (`cargo lambda watch`).
     Services {
         /// Where `cargo lambda watch` answers; pages and webhooks are led there.
@@ -73,6 +75,10 @@ async fn main() -> ExitCode {
         Command::Services { functions } => {
             log("info,dynoxide=warn");
             services(&console, place.place(Some(functions))).await
+        }
+        Command::Replay(replay) => {
+            log("error");
+            replay::run(&console, &replay).await
         }
         Command::Demo(demo) => {
             log("error");
