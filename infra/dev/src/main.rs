@@ -69,11 +69,11 @@ async fn main() -> ExitCode {
     let place = arguments.place;
     let outcome = match arguments.command.unwrap_or(Command::Up) {
         Command::Up => {
-            log("info,dynoxide=warn");
+            log("info,dynoxide=warn,metric=warn");
             up(&console, place.place(None)).await
         }
         Command::Services { functions } => {
-            log("info,dynoxide=warn");
+            log("info,dynoxide=warn,metric=warn");
             services(&console, place.place(Some(functions))).await
         }
         Command::Replay(replay) => {
@@ -125,7 +125,7 @@ async fn up(console: &Console, place: Place) -> anyhow::Result<()> {
     let stack = Stack::start(&place).await?;
     console.line(&format!(
         "\n  {}  {}\n\n  \
-         Open it, sign in as one of the three people, and upload a video.\n  \
+         Open it, sign in as Ada, and upload a video.\n  \
          Or, in another terminal:  cargo run -p dev -- demo --url {}\n\n  \
          State is kept in {}. Ctrl-C ends it.\n",
         console.bold("Motion Mavericks Portal"),
