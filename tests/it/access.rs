@@ -83,8 +83,8 @@ fn table() -> Vec<Row> {
             row(Method::POST, "/api/ops/replay-runs", makers_of_runs),
         ),
         with(
-            || json!({"accepted": 1, "refused": 0}),
-            row(Method::POST, "/api/ops/replay-runs/{id}/end", operators),
+            || json!({"secret": "guessed", "accepted": 1, "refused": 0}),
+            row(Method::POST, "/api/ops/replay-runs/{id}/end", [404; 7]),
         ),
         row(Method::GET, "/api/cron/dlq-replay", nobody),
         row(Method::GET, "/api/cron/reconcile", nobody),

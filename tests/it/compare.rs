@@ -60,7 +60,7 @@ async fn sent(test: &TestApp, title: &str) -> String {
 
 /// The name of a video's asset at Mux.
 async fn mux_asset(test: &TestApp, id: &str) -> String {
-    let list = at_mux(test, reqwest::Method::GET, "assets", Value::Null).await;
+    let list = at_mux(test, reqwest::Method::GET, "assets?limit=100", Value::Null).await;
     let assets = list["data"].as_array().unwrap();
     let asset = assets.iter().find(|it| it["passthrough"] == id).unwrap();
     text(asset, "id").to_owned()
@@ -84,8 +84,9 @@ async fn when_both_agree_nothing_is_found_and_nothing_is_written() {
     assert_eq!(
         found,
         json!({
-            "atMux": 2, "here": 2, "healed": 0, "unknown": 0, "public": 0, "linksEnded": 0,
-            "linksIdle": 0, "failed": 0, "closedBy": {"webhook": 2}, "examples": [],
+            "atMux": 2, "oursAtMux": 2, "here": 2, "healed": 0, "unknown": 0, "public": 0,
+            "undeleted": 0, "missing": 0, "linksEnded": 0, "linksIdle": 0, "failed": 0,
+            "closedBy": {"webhook": 2}, "examples": [],
         })
     );
     assert_eq!(versions().await, known);
@@ -95,43 +96,69 @@ async fn when_both_agree_nothing_is_found_and_nothing_is_written() {
     assert_eq!(again["compared"], Value::Null, "once a day");
 }
 
+/// Takes a video away at Mux; its webhook is never delivered.
+async fn vanish(test: &TestApp, id: &str) {
+    let path = format!("assets/{}", mux_asset(test, id).await);
+    test.clock.advance(1.seconds());
+    at_mux(test, reqwest::Method::DELETE, &path, Value::Null).await;
+}
+
+async fn next_day(test: &TestApp) -> Value {
+    test.clock.advance(24.hours());
+    reconciled(test).await["compared"].clone()
+}
+
 #[tokio::test]
-async fn a_video_that_was_deleted_at_mux_without_a_word_is_deleted_here_and_its_links_end() {
+async fn a_video_that_vanished_at_mux_is_believed_to_be_gone_when_it_is_missing_twice() {
     let test = comparing().await;
     let id = sent(&test, "Vanished").await;
     let share = test.ada().share(&id, "for Sam").await;
-    let asset = mux_asset(&test, &id).await;
-    at_mux(
-        &test,
-        reqwest::Method::DELETE,
-        &format!("assets/{asset}"),
-        Value::Null,
-    )
-    .await;
+    vanish(&test, &id).await;
+    let path = format!("/api/assets/{id}");
     let found = compared(&test).await;
-    assert_eq!(found["healed"], 1, "{found}");
+    assert_eq!(
+        (&found["missing"], &found["healed"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(found["examples"], json!([format!("missing {id}")]));
+    assert_eq!(test.ada().get(&path).await.ok()["status"], "READY");
+    let found = next_day(&test).await;
+    assert_eq!(
+        (&found["missing"], &found["healed"]),
+        (&0.into(), &1.into())
+    );
     assert_eq!(found["linksEnded"], 1, "{found}");
     let opened = format!("/api/share/{}", text(&share, "token"));
     test.anonymous()
         .get(&opened)
         .await
         .problem(410, "asset-deleted");
-    let links = test
-        .ada()
-        .get(&format!("/api/assets/{id}/shares"))
-        .await
-        .ok();
+    let links = test.ada().get(&format!("{path}/shares")).await.ok();
     assert_eq!(links["shares"][0]["state"], "ENDED");
-    let video = test.ada().get(&format!("/api/assets/{id}")).await.ok();
-    assert_eq!(video["status"], "DELETED");
-    test.clock.advance(24.hours());
-    let found = reconciled(&test).await["compared"].clone();
-    assert_eq!(found["here"], 0, "it is at rest");
+    assert_eq!(test.ada().get(&path).await.ok()["status"], "DELETED");
+    assert_eq!(next_day(&test).await["here"], 0, "it is at rest");
+    let events = test.events_of(&id).await;
+    assert_eq!(events.last().unwrap(), "share.ended");
+}
+
+#[tokio::test]
+async fn many_videos_that_are_missing_at_once_are_not_believed_to_be_gone() {
+    let test = comparing().await;
+    let mut ids = Vec::new();
+    for n in 0..11 {
+        ids.push(sent(&test, &format!("Video {n}")).await);
+    }
+    for id in &ids {
+        vanish(&test, id).await;
+    }
+    assert_eq!(compared(&test).await["missing"], 11);
+    let found = next_day(&test).await;
     assert_eq!(
-        test.events_of(&id).await.last().unwrap(),
-        "share.ended",
-        "and everything was said"
+        (&found["missing"], &found["healed"]),
+        (&11.into(), &0.into())
     );
+    let path = format!("/api/assets/{}", ids[0]);
+    assert_eq!(test.ada().get(&path).await.ok()["status"], "READY");
 }
 
 #[tokio::test]
@@ -144,6 +171,7 @@ async fn a_video_that_its_owner_deleted_has_no_living_link_after_a_day() {
     test.ada().delete(&format!("/api/assets/{id}")).await.ok();
     let found = compared(&test).await;
     assert_eq!(found["linksEnded"], 3, "{found}");
+    assert_eq!(found["undeleted"], 1, "Mux still has it");
     assert_eq!(test.count_events("share.ended").await, 3);
 }
 
@@ -199,16 +227,33 @@ async fn a_link_to_a_video_that_never_came_is_reported() {
 #[tokio::test]
 async fn a_comparison_that_mux_interrupts_goes_on_where_it_stopped() {
     let test = comparing().await;
-    for n in 0..3 {
-        sent(&test, &format!("Video {n}")).await;
+    let ours = sent(&test, "Ours").await;
+    let body = json!({"inputs": [{"url": "https://elsewhere.example/a.mp4"}]});
+    for _ in 0..100 {
+        test.clock.advance(1.seconds());
+        at_mux(&test, reqwest::Method::POST, "assets", body.clone()).await;
     }
     reconciled(&test).await;
     test.clock.advance(24.hours());
+    // The first page holds a hundred; the second one breaks off.
+    test.faults.next(Fault::Pass);
     test.faults.next(Fault::Limited);
     assert_eq!(reconciled(&test).await["compared"], Value::Null);
+    // What comes to be on the first page meanwhile is for the next comparison.
+    test.clock.advance(1.seconds());
+    at_mux(&test, reqwest::Method::POST, "assets", body).await;
     test.clock.advance(5.minutes());
     let found = reconciled(&test).await["compared"].clone();
-    assert_eq!((&found["atMux"], &found["here"]), (&3.into(), &3.into()));
+    assert_eq!(
+        found["atMux"], 102,
+        "one moved from the first page to the second"
+    );
+    assert_eq!(
+        (&found["oursAtMux"], &found["here"]),
+        (&1.into(), &1.into())
+    );
+    let video = test.ada().get(&format!("/api/assets/{ours}")).await.ok();
+    assert_eq!(video["status"], "READY");
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ async fn what_is_not_taken_is_named_and_the_program_is_not_content() {
     let folder = tempfile::tempdir().unwrap();
     let stack = stack(folder.path()).await;
     let to = format!("{}/api/webhooks/mux", stack.url);
-    let odd = r#"[{"type": "video.asset.ready", "id": "no-time", "data": {}}]"#;
+    let odd = r#"[{"type": "video.asset.ready", "id": "no-time", "created_at": "yesterday", "data": {}}]"#;
     let (content, said) = replayed(&["-", "--to", &to], Some(odd)).await;
     assert!(!content);
     assert!(said.contains("0 of 1 taken: 1 400"), "{said}");

@@ -27,6 +27,8 @@ struct AlertsBody {
     replayed_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     reconciled_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    compared_at: Option<OffsetDateTime>,
     queue: Option<Depth>,
     /// Webhooks of this hour and the last.
     webhooks: Tally,
@@ -62,6 +64,7 @@ async fn alerts(State(app): State<App>, _: Operator) -> Result<Json<AlertsBody>,
         watched: watched.collect(),
         replayed_at: reading.replayed,
         reconciled_at: reading.reconciled,
+        compared_at: reading.compared,
         queue: reading.depth,
         webhooks: reading.tally,
     }))

@@ -21,17 +21,20 @@ pub enum Alert {
     WebhooksSpoofed,
     /// Too many webhooks could not be dealt with when they came. Of ten thousand.
     WebhooksFailing,
+    /// Nothing was compared with Mux lately. Seconds since it was.
+    CompareLate,
     /// Mux tells of what is not known here. Events of this hour and the last.
     EventsUnmatched,
 }
 
 impl Alert {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
         Self::WebhooksSpoofed,
         Self::WebhooksFailing,
+        Self::CompareLate,
         Self::EventsUnmatched,
     ];
 
@@ -43,6 +46,7 @@ impl Alert {
             Self::LettersWaiting => ("DeadLetters", "Count"),
             Self::WebhooksSpoofed => ("WebhooksSpoofed", "Count"),
             Self::WebhooksFailing => ("WebhooksFailedOfTenThousand", "Count"),
+            Self::CompareLate => ("CompareAge", "Seconds"),
             Self::EventsUnmatched => ("EventsUnmatched", "Count"),
         }
     }
@@ -59,19 +63,23 @@ impl Alert {
             Self::WebhooksSpoofed => 9,
             // 99.5 % succeed (S0-104).
             Self::WebhooksFailing => 50,
+            // Once a day, and as long again for a large one.
+            Self::CompareLate => 2 * 24 * 60 * 60,
             Self::EventsUnmatched => 0,
         }
     }
 }
 
-/// Fewer webhooks than this say nothing about a rate.
+/// Fewer webhooks than this say nothing about a rate, unless so many of them failed.
 const RATE_OF: u64 = 200;
+const FAILED: u64 = 5;
 
 /// What there is to see at one moment. What could not be read is not there.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
     pub replayed: Option<OffsetDateTime>,
     pub reconciled: Option<OffsetDateTime>,
+    pub compared: Option<OffsetDateTime>,
     pub depth: Option<Depth>,
     /// Of this hour and the last one.
     pub tally: Tally,
@@ -83,14 +91,20 @@ impl Reading {
         let age = |last: Option<OffsetDateTime>| seconds(now - last.unwrap_or(watched_since));
         let tally = &self.tally;
         let all = tally.taken + tally.failed;
-        let rate = (all >= RATE_OF).then(|| tally.failed * 10_000 / all);
+        let telling = all >= RATE_OF || tally.failed >= FAILED;
+        let rate = if telling {
+            tally.failed * 10_000 / all
+        } else {
+            0
+        };
         let depth = self.depth.map(|it| it.due + it.hidden);
         let measured = [
             (Alert::ReplayLate, Some(age(self.replayed))),
             (Alert::ReconcileLate, Some(age(self.reconciled))),
             (Alert::LettersWaiting, depth),
             (Alert::WebhooksSpoofed, Some(tally.spoofed)),
-            (Alert::WebhooksFailing, rate),
+            (Alert::WebhooksFailing, Some(rate)),
+            (Alert::CompareLate, Some(age(self.compared))),
             (Alert::EventsUnmatched, Some(tally.unmatched)),
         ];
         let known = measured.into_iter();
@@ -178,6 +192,7 @@ mod tests {
         let reading = Reading {
             replayed: Some(NOON - Duration::minutes(5)),
             reconciled: Some(NOON - Duration::minutes(15)),
+            compared: Some(NOON - Duration::days(2)),
             depth: Some(Depth {
                 due: 60,
                 hidden: 40,
@@ -197,6 +212,7 @@ mod tests {
         let reading = Reading {
             replayed: Some(NOON - Duration::seconds(301)),
             reconciled: Some(NOON - Duration::seconds(901)),
+            compared: Some(NOON - Duration::days(2) - Duration::SECOND),
             depth: Some(Depth {
                 due: 61,
                 hidden: 40,
@@ -212,17 +228,22 @@ mod tests {
     }
 
     #[test]
-    fn few_webhooks_make_no_rate() {
-        let tally = Tally {
-            taken: 100,
-            failed: 99,
-            ..Tally::default()
-        };
-        let reading = Reading {
-            tally,
+    fn of_few_webhooks_a_few_failures_make_no_rate_and_many_do() {
+        let failed = |taken, failed| Reading {
+            tally: Tally {
+                taken,
+                failed,
+                ..Tally::default()
+            },
             ..Reading::default()
         };
-        assert_eq!(alerts(&reading), []);
+        assert_eq!(alerts(&failed(100, 4)), []);
+        assert_eq!(alerts(&failed(0, 5)), [Alert::WebhooksFailing]);
+        let raised = Raised::none(NOON)
+            .after(NOON, &[(Alert::WebhooksFailing, 51)])
+            .0;
+        let (_, changes) = raised.after(NOON, &failed(100, 0).values(NOON, NOON));
+        assert_eq!(changes, [Change::Cleared(Alert::WebhooksFailing)]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
     app::Parts,
     events::{Act, Actor, Event},
     jobs::{self, Job},
-    metrics,
+    metrics, reconcile,
     store::{Guard, StoreError, Write, keys},
     telemetry, webhooks,
 };
@@ -91,8 +91,9 @@ pub async fn standing(app: &Parts) -> Result<(Reading, Raised), StoreError> {
 
 async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let standing = keys::alerts();
-    let (beats, tally, known, depth) = tokio::join!(
+    let (beats, compared, tally, known, depth) = tokio::join!(
         jobs::last_successes(app),
+        reconcile::last_comparison(app),
         webhooks::tally_of_late(app),
         app.store.get(&standing),
         app.dead_letters.depth(),
@@ -104,6 +105,7 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let reading = Reading {
         replayed,
         reconciled,
+        compared: compared?,
         depth: depth.ok(),
         tally: tally?,
     };

@@ -181,8 +181,10 @@ impl Asset {
         !self.stage().is_final()
     }
 
-    /// Remembers which way it was closed, after a step from this state before.
+    /// Remembers which way it was closed, after a step from this state before. What lives again is
+    /// not at rest.
     pub fn note_way(&mut self, before: &Self, way: Way) {
+        self.at_rest &= self.is_deleted();
         if self.is_open() {
             self.closed_by = None;
         } else if before.is_open() {

@@ -1,5 +1,7 @@
 //! Dead letters in the table: what was tried in vain is noted there, and parked there in the end.
 
+use std::time::Duration;
+
 use time::OffsetDateTime;
 
 use super::{
@@ -10,13 +12,18 @@ use crate::{
     app::Parts,
     events::{Act, Event},
     ids::{self, DeadLetterId},
+    metrics,
     mux::MuxEvent,
     store::{
         Guard, StoreError, Write,
         keys::{self, Cases, Key},
     },
+    telemetry,
     webhooks::{KEPT_MAX, RECEIPT_LIFE},
 };
+
+/// How long the table has for what stands beside a letter.
+const READ: Duration = Duration::from_secs(4);
 
 /// After so many tries a letter is a matter for people (S0-103).
 const TRIES_ALERT: u32 = 3;
@@ -25,28 +32,29 @@ const TRIES_ALERT: u32 = 3;
 pub(super) struct Opened {
     pub(super) letter: Option<DeadLetter>,
     /// The event and its text, or why there is none.
-    pub(super) event: Result<(Vec<u8>, MuxEvent), Reason>,
+    pub(super) event: Result<(Vec<u8>, MuxEvent), InVain>,
 }
 
 impl Opened {
     /// Opens a letter; what stands beside it is read.
-    pub(super) async fn of(app: &Parts, text: &[u8]) -> Result<Self, StoreError> {
+    pub(super) async fn of(app: &Parts, text: &[u8]) -> Self {
         let Ok(letter) = serde_json::from_slice::<DeadLetter>(text) else {
-            return Ok(Self {
+            return Self {
                 letter: None,
-                event: Err(Reason::NotALetter),
-            });
+                event: Err(InVain::unfit(Reason::NotALetter)),
+            };
         };
-        let body = bytes(app, letter.id, &letter.body).await?;
-        // What was no event when it came may be one to this version of the code.
-        let event = body.ok_or(Reason::BodyLost).and_then(|body| {
-            let event = MuxEvent::parse(&body).map_err(|_| Reason::NotAnEvent)?;
-            Ok((body, event))
-        });
-        Ok(Self {
+        let read = bytes(app, letter.id, &letter.body);
+        let event = match tokio::time::timeout(READ, read).await {
+            Ok(Ok(Some(body))) => parsed(body),
+            Ok(Ok(None)) => Err(InVain::unfit(Reason::BodyLost)),
+            Ok(Err(error)) => Err(InVain::of(&error)),
+            Err(_) => Err(InVain::late()),
+        };
+        Self {
             letter: Some(letter),
             event,
-        })
+        }
     }
 
     /// What the letter is known by. One that is none is named after what it says, so that it is one
@@ -57,6 +65,51 @@ impl Opened {
     }
 }
 
+/// What was no event when it came may be one to this version of the code.
+fn parsed(body: Vec<u8>) -> Result<(Vec<u8>, MuxEvent), InVain> {
+    match MuxEvent::parse(&body) {
+        Ok(event) => Ok((body, event)),
+        Err(_) => Err(InVain::unfit(Reason::NotAnEvent)),
+    }
+}
+
+/// Why a letter was not dealt with.
+#[derive(Debug, Clone)]
+pub(super) struct InVain {
+    pub(super) reason: Reason,
+    pub(super) error: String,
+}
+
+impl InVain {
+    pub(super) fn of(error: &StoreError) -> Self {
+        let reason = if error.is_retryable() {
+            Reason::StoreUnavailable
+        } else {
+            Reason::StoreRefused
+        };
+        Self {
+            reason,
+            error: telemetry::chain(error),
+        }
+    }
+
+    pub(super) fn late() -> Self {
+        Self {
+            reason: Reason::StoreUnavailable,
+            error: "the table did not answer in time".to_owned(),
+        }
+    }
+
+    /// There is nothing in it that could be dealt with.
+    pub(super) fn unfit(reason: Reason) -> Self {
+        let name = serde_json::to_value(reason).unwrap_or_default();
+        Self {
+            reason,
+            error: name.as_str().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
 /// The bytes of a body, wherever they stand; `None` when they are lost.
 pub(super) async fn bytes(
     app: &Parts,
@@ -64,7 +117,10 @@ pub(super) async fn bytes(
     body: &RawBody,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     match body {
-        RawBody::Parts(parts) => app.store.get_parts(&keys::case(id), *parts).await,
+        RawBody::Parts { count, digest } => {
+            let key = keys::case(id);
+            app.store.get_parts(&key, *count, digest).await
+        }
         RawBody::Text(_) | RawBody::Base64(_) => Ok(body.bytes()),
     }
 }
@@ -114,35 +170,57 @@ pub(super) async fn note(
     case.class = failure.reason.class();
     case.tries = failure.tries;
     case.version += 1;
-    let mut writes = Vec::new();
-    let (letter, tries) = (id, failure.tries);
+    let told = tell(&mut case);
+    let mut writes = vec![row(&case, guard, now)?];
+    for event in told.iter().cloned() {
+        writes.push(act.write(app, app.config.operators(), event)?);
+    }
+    app.store.commit(writes).await?;
+    for event in &told {
+        say(event, now);
+    }
+    Ok(())
+}
+
+/// What others should know of a case as it is now, and do not yet.
+fn tell(case: &mut Case) -> Vec<Event> {
+    let (letter, tries, reason) = (case.id, case.tries, case.reason);
+    let mut told = Vec::new();
     if tries > TRIES_ALERT && !case.alerted {
         case.alerted = true;
-        tracing::error!(alert = "dead-letter-tries", letter.id = %id, tries, "dead letter is stuck");
-        writes.push(act.write(
-            app,
-            app.config.operators(),
-            Event::LetterStuck { letter, tries },
-        )?);
+        told.push(Event::LetterStuck { letter, tries });
     }
     if matches!(case.state, State::Parked { .. }) {
-        let reason = case.reason;
+        told.push(Event::LetterParked {
+            letter,
+            reason,
+            tries,
+        });
+    }
+    told
+}
+
+/// For people who are woken: a line of the log, and a metric.
+fn say(event: &Event, now: OffsetDateTime) {
+    if let Event::LetterStuck { letter, tries } = event {
+        tracing::error!(alert = "dead-letter-tries", letter.id = %letter, tries, "dead letter is stuck");
+        metrics::emit(now, "LettersStuck", "Count", 1);
+    }
+    if let Event::LetterParked {
+        letter,
+        reason,
+        tries,
+    } = event
+    {
         tracing::error!(
             alert = "dead-letter-parked",
-            letter.id = %id,
+            letter.id = %letter,
             ?reason,
             tries,
             "dead letter parked"
         );
-        let parked = Event::LetterParked {
-            letter,
-            reason,
-            tries,
-        };
-        writes.push(act.write(app, app.config.operators(), parked)?);
+        metrics::emit(now, "LettersParked", "Count", 1);
     }
-    writes.push(row(&case, guard, now)?);
-    app.store.commit(writes).await
 }
 
 /// A letter that was noted before has been dealt with.
@@ -151,7 +229,7 @@ pub(super) async fn forget(app: &Parts, id: DeadLetterId) -> Result<(), StoreErr
     app.store.delete(&keys::case(id), Guard::None).await
 }
 
-/// A case's row, in the list where it belongs. It lives as long as receipts do, from its last change.
+/// A case's row, in the list where it belongs. Nothing but a person's decision lets it expire.
 pub(super) fn row(case: &Case, guard: Guard, now: OffsetDateTime) -> Result<Write, StoreError> {
     let list = match case.state {
         State::Waiting { .. } => Some(Cases::Waiting),
@@ -159,8 +237,9 @@ pub(super) fn row(case: &Case, guard: Guard, now: OffsetDateTime) -> Result<Writ
         State::Discarded { .. } => None,
     };
     let listed = |list| keys::listed_case(list, case.first_seen, case.id);
-    let key: Key = list.map_or_else(|| keys::case(case.id), listed);
-    Write::put(key.expiring(now + RECEIPT_LIFE), case, guard)
+    let discarded = || keys::case(case.id).expiring(now + RECEIPT_LIFE);
+    let key: Key = list.map_or_else(discarded, listed);
+    Write::put(key, case, guard)
 }
 
 async fn kept(app: &Parts, id: DeadLetterId, failure: &Failure<'_>) -> Result<RawBody, StoreError> {
@@ -168,6 +247,7 @@ async fn kept(app: &Parts, id: DeadLetterId, failure: &Failure<'_>) -> Result<Ra
     if text.len() <= KEPT_MAX {
         return Ok(RawBody::new(text));
     }
-    let key = keys::case(id).expiring(failure.first_seen + PARTS_LIFE);
-    Ok(RawBody::Parts(app.store.put_parts(&key, text).await?))
+    let key = keys::case(id).expiring(app.clock.now() + PARTS_LIFE);
+    let (count, digest) = app.store.put_parts(&key, text).await?;
+    Ok(RawBody::Parts { count, digest })
 }

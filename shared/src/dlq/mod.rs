@@ -5,6 +5,7 @@
 
 mod cases;
 mod error;
+mod hidden;
 mod http;
 mod model;
 mod operate;

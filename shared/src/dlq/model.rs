@@ -199,8 +199,11 @@ const LONGEST_WAIT: Duration = Duration::minutes(15);
 pub enum RawBody {
     Text(String),
     Base64(String),
-    /// Too large to stand here: in so many parts beside the item that it belongs to.
-    Parts(u32),
+    /// Too large to stand here: beside the item that it belongs to, in so many parts.
+    Parts {
+        count: u32,
+        digest: String,
+    },
 }
 
 impl RawBody {
@@ -220,7 +223,7 @@ impl RawBody {
         match self {
             Self::Text(text) => Some(text.clone().into_bytes()),
             Self::Base64(text) => STANDARD.decode(text).ok(),
-            Self::Parts(_) => None,
+            Self::Parts { .. } => None,
         }
     }
 }
@@ -231,7 +234,7 @@ impl fmt::Debug for RawBody {
             Self::Text(text) | Self::Base64(text) => {
                 write!(f, "RawBody({} characters)", text.len())
             }
-            Self::Parts(parts) => write!(f, "RawBody({parts} parts)"),
+            Self::Parts { count, .. } => write!(f, "RawBody({count} parts)"),
         }
     }
 }

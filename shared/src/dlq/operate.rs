@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     OperateError,
-    cases::{self, Opened},
+    cases::{self, InVain, Opened},
     model::{Case, DeadLetter, Note, Reason, State},
 };
 use crate::{
@@ -21,12 +21,14 @@ use crate::{
         Guard, Page, StoreError, Write,
         keys::{self, Cases},
     },
-    telemetry,
-    webhooks::{self, Effect, Rehearsed, Told},
+    webhooks::{self, Effect, Outcome, Rehearsed, Told},
 };
 
 /// How long one request replays. What is left over, the next one does.
-const BUDGET: StdDuration = StdDuration::from_secs(20);
+const BUDGET: StdDuration = StdDuration::from_secs(16);
+
+/// How long one letter may take.
+const EACH: StdDuration = StdDuration::from_secs(4);
 
 /// Which dead letters.
 #[derive(Debug)]
@@ -76,6 +78,13 @@ pub(super) async fn list(app: &Parts, selection: &Selection) -> Result<Page<Case
             after,
             limit,
         } => {
+            let inside = |it: &Place| {
+                from.is_none_or(|from| from <= it.first_seen)
+                    && to.is_none_or(|to| it.first_seen <= to)
+            };
+            if after.as_ref().is_some_and(|it| !inside(it)) {
+                return Err(OperateError::Field("cursor must lie between from and to"));
+            }
             let after = after.map(|it| keys::listed_case(*list, it.first_seen, it.id));
             let listing = keys::cases(*list, *from, *to);
             Ok(app.store.list(&listing, after.as_ref(), *limit).await?)
@@ -98,7 +107,7 @@ pub(super) struct Inspected {
 
 pub(super) async fn inspect(app: &Parts, id: DeadLetterId) -> Result<Inspected, OperateError> {
     let case = find(app, id).await?;
-    let opened = open(app, &case).await?;
+    let opened = open(app, &case).await.ok();
     let (letter, event) = opened.map_or((None, None), |it| (it.letter, it.event.ok()));
     Ok(Inspected {
         case,
@@ -107,11 +116,11 @@ pub(super) async fn inspect(app: &Parts, id: DeadLetterId) -> Result<Inspected, 
     })
 }
 
-/// `None`: what was in it is lost.
-async fn open(app: &Parts, case: &Case) -> Result<Option<Opened>, StoreError> {
-    match cases::bytes(app, case.id, &case.letter).await? {
-        Some(text) => Opened::of(app, &text).await.map(Some),
-        None => Ok(None),
+async fn open(app: &Parts, case: &Case) -> Result<Opened, InVain> {
+    match cases::bytes(app, case.id, &case.letter).await {
+        Ok(Some(text)) => Ok(Opened::of(app, &text).await),
+        Ok(None) => Err(InVain::unfit(Reason::BodyLost)),
+        Err(error) => Err(InVain::of(&error)),
     }
 }
 
@@ -120,13 +129,20 @@ pub(super) struct Replayed {
     pub id: DeadLetterId,
     pub event: Option<MuxEvent>,
     /// What it did, or why it did nothing.
-    pub effect: Result<Effect, String>,
+    pub effect: Result<Effect, InVain>,
 }
 
-/// What became of a selection, and where to go on when there is more.
+/// What became of a selection, and what there was no time for, or no place on the page.
 pub(super) struct Replays {
     pub items: Vec<Replayed>,
-    pub next: Option<Place>,
+    pub left: Left,
+}
+
+/// Where to go on.
+pub(super) enum Left {
+    Nothing,
+    After(Place),
+    These(Vec<DeadLetterId>),
 }
 
 /// What a replay would do now, by the same reducer. Nothing is written, not even that it was asked.
@@ -150,29 +166,28 @@ enum Mode<'a> {
 
 impl Mode<'_> {
     async fn deal(&mut self, app: &Parts, case: &Case) -> Replayed {
-        let (event, effect) = match open(app, case).await {
-            Ok(Some(Opened {
-                event: Ok((body, event)),
-                ..
-            })) => {
-                let effect = self.apply(app, &event, &body).await;
-                (
-                    Some(event),
-                    effect.map_err(|error| telemetry::chain(&error)),
-                )
-            }
-            Ok(Some(Opened {
-                event: Err(reason), ..
-            })) => (None, Err(unfit(reason))),
-            Ok(None) => (None, Err(unfit(Reason::BodyLost))),
-            Err(error) => (None, Err(telemetry::chain(&error))),
+        let opened = match open(app, case).await {
+            Ok(opened) => opened.event,
+            Err(failure) => Err(failure),
         };
-        let noted = match self {
-            Self::Rehearsal(_) => Ok(()),
+        let (event, effect) = match opened {
+            Ok((body, event)) => {
+                let effect = self.apply(app, case, &event, &body).await;
+                (Some(event), effect)
+            }
+            Err(failure) => (None, Err(failure)),
+        };
+        let closed = match self {
+            Self::Rehearsal(_) => Ok(Closed::Noted),
             Self::Replay(operator) => close(app, operator, case, &effect).await,
         };
-        // Done and not written down is not done: it can be replayed once more, and is a duplicate.
-        let effect = noted.map_err(|error| telemetry::chain(&error)).and(effect);
+        let effect = match (closed, effect) {
+            // The answer was lost, or another replay was faster: it is dealt with.
+            (Ok(Closed::Gone), Err(_)) => Ok(Effect::duplicate()),
+            (Ok(_), effect) => effect,
+            // Done and not written down is not done: it can be replayed once more, and is a duplicate.
+            (Err(error), effect) => effect.and(Err(InVain::of(&error))),
+        };
         Replayed {
             id: case.id,
             event,
@@ -183,22 +198,90 @@ impl Mode<'_> {
     async fn apply(
         &mut self,
         app: &Parts,
+        case: &Case,
         event: &MuxEvent,
         body: &[u8],
-    ) -> Result<Effect, StoreError> {
-        match self {
-            Self::Rehearsal(so_far) => webhooks::rehearse(app, event, so_far).await,
-            Self::Replay(operator) => {
-                let told = Told {
-                    event,
-                    body,
-                    via: Via::Replay,
-                    request: operator.request,
-                };
-                webhooks::apply(app, &told).await
+    ) -> Result<Effect, InVain> {
+        let operator = match self {
+            Self::Rehearsal(so_far) => {
+                let effect = webhooks::rehearse(app, event, so_far).await;
+                return effect.map_err(|error| InVain::of(&error));
             }
+            Self::Replay(operator) => *operator,
+        };
+        // Who had it done is written with what it does. The case is gone with it, whatever else
+        // became of it: its event is dealt with.
+        let with = |outcome| {
+            Ok(vec![
+                replayed(app, operator, case.id, Some(outcome))?,
+                Write::delete(keys::case(case.id), Guard::None),
+            ])
+        };
+        let told = Told {
+            event,
+            body,
+            via: Via::Replay,
+            request: operator.request,
+            with: Some(&with),
+        };
+        match tokio::time::timeout(EACH, webhooks::apply(app, &told)).await {
+            Ok(effect) => effect.map_err(|error| InVain::of(&error)),
+            Err(_) => Err(InVain::late()),
         }
     }
+}
+
+fn replayed(
+    app: &Parts,
+    operator: &Member,
+    letter: DeadLetterId,
+    outcome: Option<Outcome>,
+) -> Result<Write, StoreError> {
+    let replayed = Event::LetterReplayed { letter, outcome };
+    operator.act().write(app, app.config.operators(), replayed)
+}
+
+/// What was found of a case when a replay was written down.
+enum Closed {
+    Noted,
+    Gone,
+}
+
+/// Writes down what was not written with the change itself: that there was none, or that it failed.
+async fn close(
+    app: &Parts,
+    operator: &Member,
+    case: &Case,
+    effect: &Result<Effect, InVain>,
+) -> Result<Closed, StoreError> {
+    let (now, guard) = (app.clock.now(), Guard::Version(case.version));
+    let (row, outcome) = match effect {
+        Ok(effect) if effect.outcome != Outcome::Duplicate => return Ok(Closed::Noted),
+        Ok(effect) => (
+            Write::delete(keys::case(case.id), Guard::None),
+            Some(effect.outcome),
+        ),
+        Err(failure) => {
+            let mut tried = case.clone().tried(now, &failure.error);
+            tried.reason = failure.reason;
+            tried.class = failure.reason.class();
+            tried.version += 1;
+            (cases::row(&tried, guard, now)?, None)
+        }
+    };
+    let event = replayed(app, operator, case.id, outcome)?;
+    match app.store.commit(vec![row, event.clone()]).await {
+        Ok(()) => return Ok(Closed::Noted),
+        Err(StoreError::Conflict { write: 0 }) => {}
+        Err(error) => return Err(error),
+    }
+    let still: Option<Case> = app.store.get(&keys::case(case.id)).await?;
+    if still.is_none() {
+        return Ok(Closed::Gone);
+    }
+    // It was tried by itself meanwhile: that an operator asked for it stays true.
+    app.store.commit(vec![event]).await?;
+    Ok(Closed::Noted)
 }
 
 async fn each(
@@ -206,56 +289,44 @@ async fn each(
     selection: &Selection,
     mut mode: Mode<'_>,
 ) -> Result<Replays, OperateError> {
-    let (started, page) = (Instant::now(), list(app, selection).await?);
-    let (mut items, mut last) = (Vec::with_capacity(page.items.len()), None);
-    let mut left = page.more;
-    for case in &page.items {
-        if started.elapsed() >= BUDGET {
-            left = true;
-            break;
+    let page = list(app, selection).await?;
+    let (started, mut items) = (Instant::now(), Vec::with_capacity(page.items.len()));
+    let mut listed = page.items.into_iter();
+    let mut last = None;
+    while let Some(case) = listed.next() {
+        if !items.is_empty() && started.elapsed() >= BUDGET {
+            let left = if let (Selection::Listed { .. }, Some(last)) = (selection, last) {
+                Left::After(last)
+            } else {
+                let ids = std::iter::once(case).chain(listed).map(|it| it.id);
+                Left::These(ids.collect())
+            };
+            return Ok(Replays { items, left });
         }
-        items.push(mode.deal(app, case).await);
-        last = Some(Place::of(case));
+        last = Some(Place::of(&case));
+        // A list may be behind: what was settled or decided meanwhile is not touched.
+        if let Some(case) = current(app, selection, case).await? {
+            items.push(mode.deal(app, &case).await);
+        }
     }
-    Ok(Replays {
-        items,
-        next: last.filter(|_| left),
-    })
+    let left = last
+        .filter(|_| page.more)
+        .map_or(Left::Nothing, Left::After);
+    Ok(Replays { items, left })
 }
 
-fn unfit(reason: Reason) -> String {
-    let name = serde_json::to_value(reason).unwrap_or_default();
-    name.as_str().unwrap_or_default().to_owned()
-}
-
-/// Writes down that a letter was replayed. One that was dealt with is gone.
-async fn close(
+/// The case as it is now, if it still is what was selected.
+async fn current(
     app: &Parts,
-    operator: &Member,
-    case: &Case,
-    effect: &Result<Effect, String>,
-) -> Result<(), StoreError> {
-    let (now, guard) = (app.clock.now(), Guard::Version(case.version));
-    let replayed = Event::LetterReplayed {
-        letter: case.id,
-        outcome: effect.as_ref().ok().map(|it| it.outcome),
-    };
-    let event = operator
-        .act()
-        .write(app, app.config.operators(), replayed)?;
-    let row = match effect {
-        Ok(_) => Write::delete(keys::case(case.id), guard),
-        Err(error) => {
-            let mut tried = case.clone().tried(now, error);
-            tried.version += 1;
-            cases::row(&tried, guard, now)?
-        }
-    };
-    match app.store.commit(vec![row, event.clone()]).await {
-        // Another replay was faster, or the list was behind: that it was asked for stays true.
-        Err(StoreError::Conflict { write: 0 }) => app.store.commit(vec![event]).await,
-        done => done,
+    selection: &Selection,
+    case: Case,
+) -> Result<Option<Case>, OperateError> {
+    if matches!(selection, Selection::These(_)) {
+        return Ok(Some(case)); // read just now
     }
+    let now: Option<Case> = app.store.get(&keys::case(case.id)).await?;
+    let decided = |it: &Case| matches!(it.state, State::Discarded { .. });
+    Ok(now.filter(|it| !decided(it)))
 }
 
 /// Decides that nothing is to be done about a parked letter. It is in no list any more; by its id it

@@ -7,8 +7,9 @@ use time::OffsetDateTime;
 
 use super::{
     OperateError,
+    hidden::without_capabilities,
     model::{Attempt, Case, Class, Note, Reason, State as Standing},
-    operate::{self, Inspected, Place, Replayed, Replays, Selection},
+    operate::{self, Inspected, Left, Place, Replayed, Replays, Selection},
 };
 use crate::{
     app::App,
@@ -155,7 +156,7 @@ struct InspectedBody {
     headers: Option<std::collections::BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<EventBody>,
-    /// The event, without the addresses in it: whoever has one may send or fetch.
+    /// The event, without what opens something.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
 }
@@ -189,7 +190,7 @@ async fn inspect(
         event,
     } = operate::inspect(&app, id).await?;
     let (request, headers) = letter.map_or((None, None), |it| (it.request, Some(it.headers)));
-    let body = event.as_ref().map(|(body, _)| without_addresses(body));
+    let body = event.as_ref().map(|(body, _)| without_capabilities(body));
     Ok(Json(InspectedBody {
         case: case.into(),
         request,
@@ -197,21 +198,6 @@ async fn inspect(
         event: event.as_ref().map(|(_, event)| event.into()),
         body,
     }))
-}
-
-/// An upload's address is a capability, and nothing that an operator has to decide depends on it.
-fn without_addresses(body: &[u8]) -> Value {
-    let mut event: Value = serde_json::from_slice(body).unwrap_or_default();
-    let mut open = vec![&mut event];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Object(fields) => open.extend(fields.values_mut()),
-            Value::Array(items) => open.extend(items),
-            Value::String(text) if text.contains("://") => "(address)".clone_into(text),
-            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-    event
 }
 
 #[derive(Deserialize)]
@@ -269,6 +255,9 @@ struct ReplayedBody {
     items: Vec<ItemBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+    /// Of those that were named, the ones that there was no time for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ids_left: Vec<DeadLetterId>,
 }
 
 #[derive(Serialize)]
@@ -322,7 +311,7 @@ impl ItemBody {
         let event = item.event.as_ref().map(EventBody::from);
         let (effect, error) = match item.effect {
             Ok(effect) => (Some(effect), None),
-            Err(error) => (None, Some(error)),
+            Err(failure) => (None, Some(failure.error)),
         };
         let change = effect.as_ref().and_then(|it| it.change.as_deref());
         Self {
@@ -344,16 +333,22 @@ async fn replay(
 ) -> Result<Json<ReplayedBody>, Problem> {
     let dry_run = body.dry_run;
     let selection = body.selection()?;
-    let Replays { items, next } = if dry_run {
+    let Replays { items, left } = if dry_run {
         operate::rehearse(&app, &selection).await?
     } else {
         operate::replay(&app, &operator, &selection).await?
     };
     let now = app.clock.now();
+    let (next, ids_left) = match left {
+        Left::Nothing => (None, Vec::new()),
+        Left::After(place) => (Some(place), Vec::new()),
+        Left::These(ids) => (None, ids),
+    };
     Ok(Json(ReplayedBody {
         dry_run,
         items: items.into_iter().map(|it| ItemBody::of(it, now)).collect(),
         next_cursor: next.map(cursor),
+        ids_left,
     }))
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     DeadLetterError,
-    cases::{self, Failure, Opened},
+    cases::{self, Failure, InVain, Opened},
     model::{Class, Reason, State, backoff},
     service::Message,
 };
@@ -26,11 +26,11 @@ use crate::{
 };
 
 /// How long one run receives. What it has received then it still deals with, within [`LEASE`].
-pub(super) const BUDGET: StdDuration = StdDuration::from_secs(45);
+pub(super) const BUDGET: StdDuration = StdDuration::from_secs(40);
 
 /// When a run leaves what it has received to a later one: a table that answers slowly, or not at all,
-/// must not keep it beyond its lease.
-const LAST: StdDuration = StdDuration::from_mins(1);
+/// must not keep it beyond its lease, nor beyond the minute that Vercel gives a function.
+const LAST: StdDuration = StdDuration::from_secs(46);
 
 /// How long a run may take before another one may begin.
 const LEASE: Duration = Duration::seconds(90);
@@ -162,7 +162,7 @@ enum Fate {
 /// A message, opened as far as it goes.
 struct Letter {
     message: Message,
-    opened: Result<Opened, StoreError>,
+    opened: Opened,
 }
 
 async fn open(app: &Parts, message: Message) -> Letter {
@@ -175,8 +175,7 @@ async fn open(app: &Parts, message: Message) -> Letter {
 fn by_subject(letters: Vec<Letter>) -> Vec<Vec<Letter>> {
     let mut groups: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
     for letter in letters {
-        let opened = letter.opened.as_ref().ok();
-        let event = opened.and_then(|it| it.event.as_ref().ok());
+        let event = letter.opened.event.as_ref().ok();
         let about = event.and_then(|(_, event)| webhooks::about(event));
         let alone = || letter.message.handle.clone();
         groups
@@ -207,45 +206,23 @@ async fn settle(app: &Parts, act: &Act, letter: &Letter) -> Fate {
     fate
 }
 
-/// Why a letter was not dealt with.
-struct InVain {
-    reason: Reason,
-    error: String,
-}
-
 async fn deal(app: &Parts, letter: &Letter) -> Result<(), InVain> {
-    let message = &letter.message;
-    let failed = |error: &StoreError| InVain {
-        reason: if error.is_retryable() {
-            Reason::StoreUnavailable
-        } else {
-            Reason::StoreRefused
-        },
-        error: telemetry::chain(error),
-    };
-    let opened = letter.opened.as_ref().map_err(failed)?;
-    let (body, event) = opened.event.as_ref().map_err(|reason| InVain {
-        reason: *reason,
-        error: "there is no event in it".to_owned(),
-    })?;
+    let (message, opened) = (&letter.message, &letter.opened);
+    let (body, event) = opened.event.as_ref().map_err(Clone::clone)?;
     let told = Told {
         event,
         body,
         via: Via::Replay,
         request: opened.letter.as_ref().and_then(|it| it.request),
+        with: None,
     };
     let id = opened.id(&message.body);
     match tokio::time::timeout(STORE_TIME, webhooks::apply(app, &told)).await {
         Ok(Ok(effect)) => {
             tracing::info!(letter.id = %id, outcome = ?effect.outcome, "dead letter dealt with");
         }
-        Ok(Err(error)) => return Err(failed(&error)),
-        Err(_) => {
-            return Err(InVain {
-                reason: Reason::StoreUnavailable,
-                error: "the table did not answer in time".to_owned(),
-            });
-        }
+        Ok(Err(error)) => return Err(InVain::of(&error)),
+        Err(_) => return Err(InVain::late()),
     }
     // Only what was tried before can have been noted.
     if message.tries > 1
@@ -259,12 +236,8 @@ async fn deal(app: &Parts, letter: &Letter) -> Result<(), InVain> {
 /// Notes a try in vain, and decides whether there is another one.
 async fn set_aside(app: &Parts, act: &Act, letter: &Letter, failure: InVain) -> Fate {
     let (now, message) = (app.clock.now(), &letter.message);
-    let opened = letter.opened.as_ref().ok();
-    let inside = opened.and_then(|it| it.letter.as_ref());
-    // A letter that could not be opened because the table is away: nothing is known of it yet.
-    let Some(id) = opened.map(|it| it.id(&message.body)) else {
-        return Fate::Left;
-    };
+    let id = letter.opened.id(&message.body);
+    let inside = letter.opened.letter.as_ref();
     let first_seen = inside.map_or(now, |it| it.received_at);
     let (reason, over) = outlook(failure.reason, message.tries, now - first_seen);
     let wait = backoff(id, message.tries);

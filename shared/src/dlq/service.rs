@@ -51,8 +51,9 @@ pub enum DeadLetterError {
 /// The largest message that the queue takes, in bytes (`SendMessage` of the SQS reference).
 const MESSAGE_MAX: usize = 1024 * 1024;
 
-/// How long parts are kept: as long as a letter can be in the queue and then parked.
-pub(super) const PARTS_LIFE: time::Duration = time::Duration::days(120);
+/// How long parts are kept. Their letter is in the queue for 14 days at the most; a parked one has
+/// waited for a person for more than a year when they go.
+pub(super) const PARTS_LIFE: time::Duration = time::Duration::days(400);
 
 /// Keeps a letter. When this returns, it is durable. What is too large for the queue is kept beside
 /// it in the table, and the letter says so.
@@ -63,7 +64,8 @@ pub(crate) async fn keep(app: &Parts, mut letter: DeadLetter) -> Result<(), Dead
     }
     if let Some(bytes) = letter.body.bytes() {
         let key = keys::case(letter.id).expiring(letter.received_at + PARTS_LIFE);
-        letter.body = RawBody::Parts(app.store.put_parts(&key, &bytes).await?);
+        let (count, digest) = app.store.put_parts(&key, &bytes).await?;
+        letter.body = RawBody::Parts { count, digest };
     }
     app.dead_letters.send(serde_json::to_string(&letter)?).await
 }

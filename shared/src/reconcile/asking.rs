@@ -33,6 +33,10 @@ pub(super) enum AskError {
     Mux(#[from] MuxError),
     #[error("what mux answered could not be kept")]
     Asset(#[from] AssetError),
+    #[error(
+        "mux knows neither the asset nor its upload: is this the account that they were made in?"
+    )]
+    Doubtful,
 }
 
 impl AskError {
@@ -60,7 +64,12 @@ impl<'a> Asking<'a> {
     }
 
     pub(super) fn may_go_on(&self) -> bool {
-        !self.limited && self.app.clock.now() < self.until
+        self.may_leave(Duration::ZERO)
+    }
+
+    /// Whether there is time, when so much of it is to be left for others.
+    pub(super) fn may_leave(&self, time: Duration) -> bool {
+        !self.limited && self.app.clock.now() + time < self.until
     }
 
     /// Waits until the next call may be made.
@@ -82,16 +91,32 @@ impl<'a> Asking<'a> {
             Subject::Asset(_) | Subject::Part { .. } | Subject::Other => None,
         }));
         for id in assets {
-            news.push(self.asset(id).await?);
+            let told = match self.asset(&id).await? {
+                Some(told) => told,
+                None if self.knows_an_upload(asset).await? => gone(id),
+                None => return Err(AskError::Doubtful),
+            };
+            news.push(told);
         }
         self.learn(asset, &news).await
     }
 
     /// Asks Mux for one of its assets.
-    pub(super) async fn asset(&self, id: MuxAssetId) -> Result<Subject, AskError> {
+    pub(super) async fn asset(&self, id: &MuxAssetId) -> Result<Option<Subject>, AskError> {
         self.pace().await;
-        let told = self.app.mux.asset_news(&id).await?;
-        Ok(told.unwrap_or_else(|| gone(id)))
+        Ok(self.app.mux.asset_news(id).await?)
+    }
+
+    /// Whether Mux knows an upload of this video. With a token of another account it would know
+    /// nothing, and every video would seem to be gone; there is no news that undoes that.
+    pub(super) async fn knows_an_upload(&self, asset: &Asset) -> Result<bool, AskError> {
+        for upload in asset.lifecycle.uploads() {
+            self.pace().await;
+            if self.app.mux.upload_news(upload).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Adds answers to what is known of a video.
@@ -117,7 +142,7 @@ impl<'a> Asking<'a> {
 }
 
 /// What is to be learnt from an asset that Mux no longer has.
-fn gone(asset: MuxAssetId) -> Subject {
+pub(super) fn gone(asset: MuxAssetId) -> Subject {
     Subject::Asset(AssetNews {
         asset,
         upload: None,

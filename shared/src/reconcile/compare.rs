@@ -3,17 +3,20 @@
 
 use std::collections::HashSet;
 
+use futures::future;
+use time::OffsetDateTime;
+
 use super::{
     Findings,
-    asking::{AskError, Asking},
+    asking::{AskError, Asking, gone},
     model::{Comparison, Phase},
 };
 use crate::{
     app::Parts,
-    assets::{self, Asset, Pointer, Status},
+    assets::{self, Asset, AssetError, Pointer, Status},
     events::Event,
     ids::AssetId,
-    mux::{Listed, MuxAssetId, Subject},
+    mux::{AssetStage, Listed, MuxAssetId, MuxError, Subject},
     shares::{self, ShareLink},
     store::{Guard, StoreError, Write, keys},
     telemetry,
@@ -21,6 +24,9 @@ use crate::{
 
 /// How many of our videos are read at once, and links of one.
 const PAGE: u32 = 100;
+
+/// How many of our videos are looked up at once, for a page of Mux's.
+const ABREAST: usize = 16;
 
 /// Goes on with the comparison, if one is due. What it found, if it ended now.
 pub(super) async fn go_on(asking: &mut Asking<'_>) -> Result<Option<Findings>, StoreError> {
@@ -48,8 +54,8 @@ pub(super) async fn go_on(asking: &mut Asking<'_>) -> Result<Option<Findings>, S
                 comparison.phase = next;
             }
             Phase::Here { shard, after } => {
-                let findings = &mut comparison.findings;
-                comparison.phase = our_page(asking, findings, shard, after, seen.as_ref()).await?;
+                let next = our_page(asking, &mut comparison, shard, after, seen.as_ref()).await?;
+                comparison.phase = next;
             }
             Phase::Done => break,
         }
@@ -68,17 +74,26 @@ async fn save(app: &Parts, comparison: Comparison, guard: Guard) -> Result<Compa
     Ok(comparison)
 }
 
+/// When a comparison last ended; `None` before anything was ever compared.
+pub async fn last_comparison(app: &Parts) -> Result<Option<OffsetDateTime>, StoreError> {
+    let known: Option<Comparison> = app.store.get(&keys::comparison()).await?;
+    Ok(known.map(|it| it.ended_at))
+}
+
 async fn end(
     asking: &Asking<'_>,
-    comparison: Comparison,
+    mut comparison: Comparison,
     guard: Guard,
 ) -> Result<Option<Findings>, StoreError> {
-    let (app, found) = (asking.app, comparison.findings.clone());
+    let app = asking.app;
+    comparison.ended_at = app.clock.now();
+    let found = comparison.findings.clone();
     if found.wants_people() {
         tracing::error!(
             alert = "comparison",
             unknown = found.unknown,
             public = found.public,
+            missing = found.missing,
             links_idle = found.links_idle,
             "mux and the portal differ in what only people can decide"
         );
@@ -108,23 +123,40 @@ async fn mux_page(
     cursor: Option<String>,
     seen: &mut Option<HashSet<MuxAssetId>>,
 ) -> Result<Option<Phase>, StoreError> {
-    let findings = &mut comparison.findings;
     asking.pace().await;
     let page = match asking.app.mux.list_assets(cursor.as_deref()).await {
         Ok(page) => page,
         Err(error) => {
-            asking.limited = true;
             tracing::warn!(error = telemetry::chain(&error), "assets not listed");
-            return Ok(None);
+            asking.limited = true;
+            // A cursor that Mux does not take is taken no better the next time.
+            let stale = matches!(error, MuxError::Refused { .. } | MuxError::Malformed);
+            return Ok((stale && cursor.is_some()).then_some(Phase::Mux { cursor: None }));
         }
     };
-    for listed in page.assets {
+    let (app, findings) = (asking.app, &mut comparison.findings);
+    if cursor.is_none() {
+        *findings = Findings::default();
+    }
+    let mut known = Vec::with_capacity(page.assets.len());
+    for some in page.assets.chunks(ABREAST) {
+        let found = some.iter().map(|listed| ours(app, listed));
+        known.extend(future::join_all(found).await);
+    }
+    for (listed, known) in page.assets.iter().zip(known) {
         findings.at_mux += 1;
         let Subject::Asset(told) = &listed.news else {
             continue; // an asset without an id
         };
         let id = told.asset.clone();
-        match compared(asking, &listed, &id).await {
+        if let Ok(Some(asset)) = &known {
+            findings.ours_at_mux += 1;
+            if asset.is_deleted() && told.stage != AssetStage::Deleted {
+                findings.undeleted += 1;
+                findings.example("undeleted", id.as_str());
+            }
+        }
+        match compared(asking, listed, known).await {
             Ok(Known::Healed) => findings.healed += 1,
             Ok(Known::Same) => {}
             Ok(Known::Unknown) => {
@@ -160,9 +192,9 @@ enum Known {
 async fn compared(
     asking: &Asking<'_>,
     listed: &Listed,
-    id: &MuxAssetId,
+    known: Result<Option<Asset>, StoreError>,
 ) -> Result<Known, AskError> {
-    let Some(asset) = ours(asking.app, listed, id).await? else {
+    let Some(asset) = known.map_err(AssetError::from)? else {
         return Ok(Known::Unknown);
     };
     if asset.lifecycle.knows(&listed.news) {
@@ -175,20 +207,22 @@ async fn compared(
 }
 
 /// The video that an asset of Mux belongs to: by the id that it carries, else by its own.
-async fn ours(
-    app: &Parts,
-    listed: &Listed,
-    id: &MuxAssetId,
-) -> Result<Option<Asset>, assets::AssetError> {
+async fn ours(app: &Parts, listed: &Listed) -> Result<Option<Asset>, StoreError> {
     if let Some(ours) = listed.ours {
         let asset: Option<Asset> = app.store.get(&keys::asset(ours)).await?;
         if asset.is_some() {
             return Ok(asset);
         }
     }
-    let pointer: Option<Pointer> = app.store.get(&keys::mux_pointer(id.as_str())).await?;
+    let Subject::Asset(told) = &listed.news else {
+        return Ok(None);
+    };
+    let pointer: Option<Pointer> = app
+        .store
+        .get(&keys::mux_pointer(told.asset.as_str()))
+        .await?;
     match pointer {
-        Some(pointer) => Ok(app.store.get(&keys::asset(pointer.asset)).await?),
+        Some(pointer) => app.store.get(&keys::asset(pointer.asset)).await,
         None => Ok(None),
     }
 }
@@ -201,7 +235,7 @@ fn note(findings: &mut Findings, error: &AskError) {
 /// A page of one of our lists. Where to go on: after the last video that there was time for.
 async fn our_page(
     asking: &mut Asking<'_>,
-    findings: &mut Findings,
+    comparison: &mut Comparison,
     shard: u8,
     after: Option<AssetId>,
     seen: Option<&HashSet<MuxAssetId>>,
@@ -219,13 +253,14 @@ async fn our_page(
         if !asking.may_go_on() {
             return Ok(Phase::Here { shard, after: last });
         }
+        let findings = &mut comparison.findings;
         findings.here += 1;
         if let Some(way) = asset.closed_by {
             *findings.closed_by.entry(way).or_default() += 1;
         }
-        if let Err(error) = settle(asking, findings, asset, seen).await {
+        if let Err(error) = settle(asking, comparison, asset, seen).await {
             asking.limited = error.is_limit();
-            note(findings, &error);
+            note(&mut comparison.findings, &error);
         }
         last = Some(asset.id);
     }
@@ -239,7 +274,7 @@ async fn our_page(
 /// Compares one video of ours: with Mux, and with its links.
 async fn settle(
     asking: &Asking<'_>,
-    findings: &mut Findings,
+    comparison: &mut Comparison,
     asset: &Asset,
     seen: Option<&HashSet<MuxAssetId>>,
 ) -> Result<(), AskError> {
@@ -247,15 +282,21 @@ async fn settle(
     if !asset.is_deleted() {
         let mut news = Vec::new();
         for id in asset.lifecycle.assets() {
-            if seen.is_none_or(|seen| !seen.contains(id)) {
-                news.push(asking.asset(id.clone()).await?);
+            if seen.is_some_and(|seen| seen.contains(id)) {
+                continue;
+            }
+            match asking.asset(id).await? {
+                Some(told) => news.push(told),
+                None if is_gone(asking, comparison, &asset).await? => news.push(gone(id.clone())),
+                None => miss(comparison, asset.id),
             }
         }
         if news.iter().any(|it| !asset.lifecycle.knows(it)) {
             asset = asking.learn(&asset, &news).await?;
-            findings.healed += 1;
+            comparison.findings.healed += 1;
         }
     }
+    let findings = &mut comparison.findings;
     match asset.status(app.clock.now()) {
         Status::Deleted => {
             findings.links_ended += end_links(asking, &asset).await?;
@@ -266,7 +307,7 @@ async fn settle(
             assets::update(app, asset.tenant, asset.id, &asking.act, rest).await?;
         }
         Status::Failed | Status::Cancelled | Status::Expired => {
-            let links = links(app, &asset).await.map_err(assets::AssetError::from)?;
+            let links = links(app, &asset).await.map_err(AssetError::from)?;
             let idle = links.iter().filter(|it| it.check(app.clock.now()).is_ok());
             findings.links_idle += u32::try_from(idle.count()).unwrap_or(u32::MAX);
         }
@@ -275,13 +316,37 @@ async fn settle(
     Ok(())
 }
 
+/// Whether to believe that Mux does not have a video any more: it was missing the last time too, and
+/// Mux knows others of ours, or its upload.
+async fn is_gone(
+    asking: &Asking<'_>,
+    comparison: &Comparison,
+    asset: &Asset,
+) -> Result<bool, AskError> {
+    if !comparison.suspects.contains(&asset.id) {
+        return Ok(false);
+    }
+    Ok(comparison.findings.ours_at_mux > 0 || asking.knows_an_upload(asset).await?)
+}
+
+/// Videos that are remembered as missing; for more than a few it makes no difference which they are.
+const MISSING: usize = 1000;
+
+fn miss(comparison: &mut Comparison, asset: AssetId) {
+    comparison.findings.missing += 1;
+    comparison.findings.example("missing", &asset.to_string());
+    if comparison.missing.len() < MISSING {
+        comparison.missing.insert(asset);
+    }
+}
+
 /// Ends all links of a video that is gone; how many that were.
 async fn end_links(asking: &Asking<'_>, asset: &Asset) -> Result<u32, AskError> {
     let mut ended = 0;
     let all = links(asking.app, asset).await;
-    for link in &all.map_err(assets::AssetError::from)? {
+    for link in &all.map_err(AssetError::from)? {
         let done = shares::end(asking.app, &asking.act, link).await;
-        ended += u32::from(done.map_err(assets::AssetError::from)?);
+        ended += u32::from(done.map_err(AssetError::from)?);
     }
     Ok(ended)
 }

@@ -10,6 +10,7 @@ mod model;
 mod service;
 
 pub use self::{
+    compare::last_comparison,
     http::routes,
     model::{Findings, Pass},
     service::{ReconcileError, reconcile},

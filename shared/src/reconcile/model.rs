@@ -1,6 +1,6 @@
 //! What a run did, and how far a comparison has come. No I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
@@ -30,6 +30,8 @@ pub struct Pass {
 pub struct Findings {
     /// Assets that Mux has.
     pub at_mux: u32,
+    /// Those that belong to a video here.
+    pub ours_at_mux: u32,
     /// Videos here that nothing more was expected of.
     pub here: u32,
     /// Those that Mux knew something new of. Healed: it has been learnt.
@@ -38,6 +40,11 @@ pub struct Findings {
     pub unknown: u32,
     /// Assets of ours at Mux that anybody could watch who knows an id.
     pub public: u32,
+    /// Videos that are deleted here, and that Mux still has.
+    pub undeleted: u32,
+    /// Videos here whose asset Mux does not have. Believed, and healed, when the next comparison finds
+    /// the same, and only for a few: for many, something else is wrong.
+    pub missing: u32,
     /// Links that ended because their video is gone. Healed.
     pub links_ended: u32,
     /// Links that would open if their video could be played, which it never will.
@@ -46,7 +53,7 @@ pub struct Findings {
     pub failed: u32,
     /// How the videos here were closed.
     pub closed_by: BTreeMap<Way, u32>,
-    /// The first few of what is unknown or public, by Mux's ids.
+    /// The first few of what is unknown, public, undeleted or missing, by Mux's ids or ours.
     pub examples: Vec<String>,
 }
 
@@ -62,7 +69,7 @@ impl Findings {
 
     /// Whether there is something that only people can decide.
     pub fn wants_people(&self) -> bool {
-        self.unknown + self.public + self.links_idle > 0
+        self.unknown + self.public + self.missing + self.links_idle > 0
     }
 }
 
@@ -77,6 +84,13 @@ pub(super) struct Comparison {
     pub started_at: OffsetDateTime,
     pub phase: Phase,
     pub findings: Findings,
+    /// Videos that Mux did not have the last time.
+    pub suspects: BTreeSet<AssetId>,
+    /// Those that it does not have this time.
+    pub missing: BTreeSet<AssetId>,
+    /// When one last ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ended_at: OffsetDateTime,
     /// Grows with every write; the guard of the next one.
     pub version: u64,
 }
@@ -93,6 +107,13 @@ pub(super) enum Phase {
     Done,
 }
 
+/// A comparison that takes longer than this begins again: something keeps it at its place.
+const LONGEST: Duration = Duration::days(3);
+
+/// How many videos may be missing and be believed to be gone: so many, or this part of all.
+const FEW: usize = 10;
+const PART: usize = 20;
+
 impl Comparison {
     /// Before the first one: that begins a day later, when there is something to compare.
     pub(super) fn first(now: OffsetDateTime) -> Self {
@@ -100,21 +121,44 @@ impl Comparison {
             started_at: now,
             phase: Phase::Done,
             findings: Findings::default(),
+            suspects: BTreeSet::new(),
+            missing: BTreeSet::new(),
+            ended_at: now,
             version: 0,
         }
     }
 
     /// The one to go on with, if there is something to do.
     pub(super) fn due(self, now: OffsetDateTime) -> Option<Self> {
+        let age = now - self.started_at;
         match self.phase {
-            Phase::Mux { .. } | Phase::Here { .. } => Some(self),
-            Phase::Done if now - self.started_at < EVERY => None,
-            Phase::Done => Some(Self {
-                started_at: now,
-                phase: Phase::Mux { cursor: None },
-                findings: Findings::default(),
-                version: self.version,
-            }),
+            Phase::Mux { .. } | Phase::Here { .. } if age < LONGEST => Some(self),
+            Phase::Done if age < EVERY => None,
+            Phase::Mux { .. } | Phase::Here { .. } => Some(self.again(now)),
+            Phase::Done => {
+                let few = FEW.max(usize::try_from(self.findings.here).unwrap_or(0) / PART);
+                let believed = self.missing.len() <= few;
+                let suspects = if believed {
+                    self.missing.clone()
+                } else {
+                    BTreeSet::new()
+                };
+                Some(Self {
+                    suspects,
+                    ..self.again(now)
+                })
+            }
+        }
+    }
+
+    /// The same, from the beginning.
+    pub(super) fn again(self, now: OffsetDateTime) -> Self {
+        Self {
+            started_at: now,
+            phase: Phase::Mux { cursor: None },
+            findings: Findings::default(),
+            missing: BTreeSet::new(),
+            ..self
         }
     }
 }

@@ -14,8 +14,12 @@ use crate::{
     telemetry,
 };
 
-/// How long one run asks. Vercel lets a function run for a minute.
-const BUDGET: Duration = Duration::seconds(45);
+/// How long one run asks. Vercel lets a function run for a minute, and two calls may be under way.
+const BUDGET: Duration = Duration::seconds(40);
+
+/// What of it is left for those whose upload was never heard of, and for the comparison: they come last.
+const FOR_UNHEARD: Duration = Duration::seconds(10);
+const FOR_COMPARISON: Duration = Duration::seconds(8);
 
 /// How long a run may take before another one may begin.
 const LEASE: Duration = Duration::minutes(2);
@@ -75,21 +79,25 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
             match turn(asset, app.clock.now()) {
                 Turn::NotYet => {}
                 _ if asset.lifecycle.mux_ids().next().is_none() => unheard.push(asset.clone()),
-                Turn::Now => about(&mut asking, &mut pass, asset).await,
+                Turn::Now => about(&mut asking, &mut pass, asset, FOR_UNHEARD).await,
                 Turn::IfThereIsTime if rest.len() < REST => rest.push(asset.clone()),
                 Turn::IfThereIsTime => {}
             }
         }
         after = page.items.into_iter().next_back().filter(|_| page.more);
-        if after.is_none() || !asking.may_go_on() {
+        if after.is_none() || !asking.may_leave(FOR_UNHEARD) {
             break;
         }
     }
     find_uploads(&mut asking, &mut pass, unheard).await;
     for asset in &rest {
-        about(&mut asking, &mut pass, asset).await;
+        about(&mut asking, &mut pass, asset, FOR_COMPARISON).await;
     }
-    pass.compared = compare::go_on(&mut asking).await?;
+    match compare::go_on(&mut asking).await {
+        Ok(found) => pass.compared = found,
+        // The open videos were seen to; that the comparison is late has an alert of its own.
+        Err(error) => tracing::error!(error = telemetry::chain(&error), "nothing was compared"),
+    }
     tracing::info!(
         job = Job::Reconcile.name(),
         open = pass.open,
@@ -102,8 +110,8 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
 }
 
 /// Asks about a video, if there is time. Each fails alone: it is asked about again.
-async fn about(asking: &mut Asking<'_>, pass: &mut Pass, asset: &Asset) {
-    if !asking.may_go_on() {
+async fn about(asking: &mut Asking<'_>, pass: &mut Pass, asset: &Asset, leaving: Duration) {
+    if !asking.may_leave(leaving) {
         return;
     }
     pass.asked += 1;
@@ -124,7 +132,14 @@ async fn about(asking: &mut Asking<'_>, pass: &mut Pass, asset: &Asset) {
 
 /// Videos for which Mux was asked for an upload, and its answer was lost: Mux's own list says whether
 /// there is one, by the id that it was given to carry.
-async fn find_uploads(asking: &mut Asking<'_>, pass: &mut Pass, mut unheard: Vec<Asset>) {
+async fn find_uploads(asking: &mut Asking<'_>, pass: &mut Pass, unheard: Vec<Asset>) {
+    let now = asking.app.clock.now();
+    let (over, mut unheard): (Vec<Asset>, Vec<Asset>) =
+        unheard.into_iter().partition(|it| it.is_overdue(now));
+    // Their time is over, and to say so no call is needed.
+    for asset in &over {
+        about(asking, pass, asset, Duration::ZERO).await;
+    }
     for page in 1..=UPLOAD_PAGES {
         if unheard.is_empty() || !asking.may_go_on() {
             return;
@@ -158,13 +173,7 @@ async fn find_uploads(asking: &mut Asking<'_>, pass: &mut Pass, mut unheard: Vec
             }
         }
         if last {
-            break;
-        }
-    }
-    // What Mux does not list it does not know, or no longer: it ends when its time is over.
-    for asset in &unheard {
-        if asset.is_overdue(asking.app.clock.now()) {
-            about(asking, pass, asset).await;
+            return;
         }
     }
 }

@@ -211,7 +211,7 @@ pub async fn end(app: &Parts, act: &Act, link: &ShareLink) -> Result<bool, Store
     let writes = vec![row(&next, Guard::Version(link.version))?, event];
     match app.store.commit(writes).await {
         Ok(()) => Ok(true),
-        // Somebody took it back just now: the next comparison sees it as it is then.
+        // Somebody took it back just now.
         Err(StoreError::Conflict { .. }) => Ok(false),
         Err(error) => Err(error),
     }

@@ -7,10 +7,11 @@
 //! | Share link      | `SHARE#{shr}`          | `LINK`     | `TENANT#{ten}#SHARES` | `{shr}`  | `ASSET#{ast}#SHARES` | `{shr}`  | —               |
 //! | Webhook receipt | `EVENT#{mux event id}` | `RECEIPT`  | unmatched: `UNMATCHED`| received | —                    | —        | +90 days        |
 //! | Domain event    | `TENANT#{ten}#EVENTS`  | `{evt}`    | —                     | —        | —                    | —        | —               |
-//! | Dead letter     | `LETTER#{dlq}`         | `CASE`     | `WAITING` or `PARKED` | first seen | —                  | —        | +90 days        |
-//! | Part of a body  | as whose body it is    | `PART#{n}` | —                     | —        | —                    | —        | +120 days       |
+//! | Dead letter     | `LETTER#{dlq}`         | `CASE`     | `WAITING` or `PARKED` | first seen | —                  | —        | discarded: +90 days |
+//! | Part of a body  | its owner's`#{sha256}#{n}` | `PART` | —                     | —        | —                    | —        | as its owner    |
 //! | Job             | `JOB#{name}`           | `LEASE`    | —                     | —        | —                    | —        | —               |
 //! | Comparison      | `JOB#compare`          | `PLACE`    | —                     | —        | —                    | —        | —               |
+//! | Replay run      | `RUN#{run}`            | `RUN`      | —                     | —        | —                    | —        | +90 days        |
 //! | Alerts          | `ALERTS`               | `RAISED`   | —                     | —        | —                    | —        | —               |
 //! | Tally           | `TALLY#{hour}`         | `WEBHOOKS` | —                     | —        | —                    | —        | +30 days        |
 //! | Idempotency     | `ONCE#{usr}#{sha256}`  | `UPLOAD`   | —                     | —        | —                    | —        | +24 hours       |
@@ -30,7 +31,7 @@ use time::OffsetDateTime;
 use ulid::Ulid;
 
 use crate::{
-    ids::{AssetId, DeadLetterId, EventId, ShareId, TenantId, UserId},
+    ids::{AssetId, DeadLetterId, EventId, RunId, ShareId, TenantId, UserId},
     mux::MuxEventId,
 };
 
@@ -71,11 +72,12 @@ impl Key {
         }
     }
 
-    /// A part of what is too large for the item itself.
-    pub(super) fn part(&self, number: u32) -> Self {
+    /// A part of what is too large for the item itself. Each is a partition of its own, because all
+    /// are written at once, and named after the whole: what comes twice with another text mixes nothing.
+    pub(super) fn part(&self, digest: &str, number: u32) -> Self {
         Self {
             expires: self.expires,
-            ..Self::new(self.pk.clone(), format!("PART#{number:03}"))
+            ..Self::new(format!("{}#{digest}#{number}", self.pk), "PART")
         }
     }
 
@@ -289,7 +291,8 @@ impl Cases {
 
 /// Dead letters by when they were first seen, oldest first: from one time to another, both included.
 pub fn cases(list: Cases, from: Option<OffsetDateTime>, to: Option<OffsetDateTime>) -> Listing {
-    let from = from.map_or_else(String::new, stamp);
+    // A key of an index may not be empty, and so may not be compared with an empty text either.
+    let from = stamp(from.unwrap_or(OffsetDateTime::UNIX_EPOCH));
     // `$` is the next character after `#`.
     let to = to.map_or_else(|| "~".to_owned(), |to| format!("{}$", stamp(to)));
     Listing {
@@ -307,6 +310,11 @@ fn stamp(at: OffsetDateTime) -> String {
 /// The lease of a job, and when it last went well.
 pub fn job(name: &str) -> Key {
     Key::new(format!("JOB#{name}"), "LEASE")
+}
+
+/// A run that sends recorded events once more.
+pub fn replay_run(run: RunId) -> Key {
+    Key::new(format!("RUN#{run}"), "RUN")
 }
 
 /// How far the comparison with Mux has come.

@@ -61,7 +61,7 @@ pub(crate) struct Effect {
 }
 
 impl Effect {
-    pub(super) fn duplicate() -> Self {
+    pub(crate) fn duplicate() -> Self {
         Self {
             outcome: Outcome::Duplicate,
             asset: None,

@@ -7,19 +7,21 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 
-use super::model::Receipt;
+use super::model::{RECEIPT_LIFE, Receipt};
 use crate::{
     app::App,
     auth::Operator,
-    events::Event,
+    events::{Act, Actor, Event},
     http::{Json, PAGE, PAGE_MAX, Path, Query},
-    ids::RunId,
+    ids::{RequestId, RunId, UserId},
     mux::MuxEventId,
     problem::{Kind, Problem},
     router::Route,
-    store::{Write, keys},
+    store::{Guard, Write, keys},
 };
 
 pub fn operators_routes() -> Vec<Route> {
@@ -95,6 +97,9 @@ async fn unmatched(
     }))
 }
 
+/// Longer than any event's id (see `mux::types`).
+const ID_MAX: usize = 255;
+
 fn cursor(receipt: &Receipt) -> String {
     let nanos = receipt.received_at.unix_timestamp_nanos();
     format!("{nanos}-{}", receipt.event.as_str())
@@ -103,7 +108,7 @@ fn cursor(receipt: &Receipt) -> String {
 fn place(cursor: &str) -> Option<(OffsetDateTime, MuxEventId)> {
     let (nanos, event) = cursor.split_once('-')?;
     let received = OffsetDateTime::from_unix_timestamp_nanos(nanos.parse().ok()?).ok()?;
-    Some((received, MuxEventId::new(event)))
+    (event.len() <= ID_MAX).then(|| (received, MuxEventId::new(event)))
 }
 
 /// What is about to be sent.
@@ -118,6 +123,19 @@ struct BeginBody {
 #[derive(Serialize)]
 struct RunBody {
     run: RunId,
+    /// Ends this run and nothing else. The session that began it may be over by then.
+    secret: String,
+}
+
+/// A run that somebody began.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Run {
+    by: UserId,
+    /// SHA-256 of its secret, in hexadecimal.
+    digest: String,
+    ended: bool,
+    version: u64,
 }
 
 async fn begin(
@@ -132,40 +150,77 @@ async fn begin(
         ));
     }
     let run = app.ids.mint();
+    let secret = hex::encode(app.ids.secret());
     let begun = Event::ReplayBegun {
         run,
         events: body.events,
         digest: body.digest,
     };
-    let event = operator.act().write(&app, operator.tenant, begun)?;
-    note(&app, event).await?;
-    Ok((StatusCode::CREATED, Json(RunBody { run })).into_response())
+    let row = Run {
+        by: operator.user,
+        digest: hex::encode(Sha256::digest(&secret)),
+        ended: false,
+        version: 1,
+    };
+    let key = keys::replay_run(run).expiring(app.clock.now() + RECEIPT_LIFE);
+    let writes = vec![
+        Write::put(key, &row, Guard::Absent)?,
+        operator.act().write(&app, operator.tenant, begun)?,
+    ];
+    app.store.commit(writes).await?;
+    Ok((StatusCode::CREATED, Json(RunBody { run, secret })).into_response())
 }
 
 /// What came of it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EndBody {
+    secret: String,
     accepted: u32,
     refused: u32,
 }
 
+#[derive(Serialize)]
+struct EndedBody {
+    run: RunId,
+}
+
+/// Whoever began a run ends it, once. A wrong secret and a run that never was are the same.
 async fn end(
     State(app): State<App>,
-    Operator(operator): Operator,
+    request: Option<RequestId>,
     Path(run): Path<RunId>,
     Json(body): Json<EndBody>,
-) -> Result<Json<RunBody>, Problem> {
+) -> Result<Json<EndedBody>, Problem> {
+    let key = keys::replay_run(run);
+    let row: Option<Run> = app.store.get(&key).await?;
+    let digest = hex::encode(Sha256::digest(&body.secret));
+    let known = |it: &Run| bool::from(it.digest.as_bytes().ct_eq(digest.as_bytes()));
+    let Some(before) = row.filter(known) else {
+        return Err(Problem::new(Kind::NotFound, "no such run"));
+    };
+    if before.ended {
+        return Ok(Json(EndedBody { run }));
+    }
+    let act = Act {
+        actor: Actor::User { id: before.by },
+        request,
+    };
     let ended = Event::ReplayEnded {
         run,
         accepted: body.accepted,
         refused: body.refused,
     };
-    let event = operator.act().write(&app, operator.tenant, ended)?;
-    note(&app, event).await?;
-    Ok(Json(RunBody { run }))
-}
-
-async fn note(app: &App, event: Write) -> Result<(), Problem> {
-    Ok(app.store.commit(vec![event]).await?)
+    let next = Run {
+        ended: true,
+        version: before.version + 1,
+        ..before
+    };
+    let key = key.expiring(app.clock.now() + RECEIPT_LIFE);
+    let writes = vec![
+        Write::put(key, &next, Guard::Version(before.version))?,
+        act.write(&app, app.config.operators(), ended)?,
+    ];
+    app.store.commit(writes).await?;
+    Ok(Json(EndedBody { run }))
 }

@@ -70,6 +70,7 @@ pub(super) async fn receive(app: &Parts, it: Incoming<'_>) -> Result<Outcome, We
         body: it.body,
         via: Via::Webhook,
         request: it.request,
+        with: None,
     };
     let failure = match tokio::time::timeout(STORE_TIME, apply(app, &told)).await {
         Ok(Ok(effect)) => return Ok(effect.outcome),
@@ -109,7 +110,11 @@ pub(crate) struct Told<'a> {
     pub body: &'a [u8],
     pub via: Via,
     pub request: Option<RequestId>,
+    /// What is to be written with it, in the same transaction, once it is known what it does.
+    pub with: Option<&'a With<'a>>,
 }
+
+pub(crate) type With<'a> = dyn Fn(Outcome) -> Result<Vec<Write>, StoreError> + Sync + 'a;
 
 /// Deals with an event that is what it says: one read, one transaction. The same event again: one read.
 pub(crate) async fn apply(app: &Parts, told: &Told<'_>) -> Result<Effect, StoreError> {
@@ -130,7 +135,10 @@ pub(crate) async fn apply(app: &Parts, told: &Told<'_>) -> Result<Effect, StoreE
         let key = key.expiring(now + RECEIPT_LIFE);
         let body = match (outcome == Outcome::Applied, body.len() > KEPT_MAX) {
             (true, _) => None,
-            (false, true) => Some(RawBody::Parts(app.store.put_parts(&key, body).await?)),
+            (false, true) => {
+                let (count, digest) = app.store.put_parts(&key, body).await?;
+                Some(RawBody::Parts { count, digest })
+            }
             (false, false) => Some(RawBody::new(body)),
         };
         let entry = Receipt {
@@ -152,6 +160,9 @@ pub(crate) async fn apply(app: &Parts, told: &Told<'_>) -> Result<Effect, StoreE
                 request: told.request,
             };
             writes.extend(assets::step(app, before, next, &act, None)?);
+        }
+        if let Some(with) = told.with {
+            writes.extend(with(outcome)?);
         }
         match app.store.commit(writes).await {
             Ok(()) => {

@@ -1,6 +1,6 @@
 //! What became of webhooks, counted by the hour: for rates, not for proof. A process counts a few
 //! webhooks by itself before it writes, so that counting costs no round trip for most of them; what
-//! it has not written when it ends is missing, nineteen at the most.
+//! it has not written when it ends is missing.
 
 use std::{sync::Mutex, time::Duration as StdDuration};
 
@@ -18,8 +18,10 @@ use crate::{
 const EVERY: u64 = 20;
 
 /// What is out of the ordinary is written at once, but not more often than this: somebody who sends
-/// nonsense must not make us write.
+/// nonsense must not make us write. Much of it is not kept waiting so long.
 const UNUSUAL: Duration = Duration::seconds(10);
+const MUCH: u64 = 10;
+const UNUSUAL_OF_MUCH: Duration = Duration::seconds(1);
 
 /// How long the table has for counters: an answer waits for it.
 const WRITE: StdDuration = StdDuration::from_millis(300);
@@ -67,9 +69,11 @@ struct Pending {
 
 impl Pending {
     fn is_due(&self, now: OffsetDateTime) -> bool {
-        let unusual = self.tally.failed + self.tally.spoofed + self.tally.unmatched > 0;
-        let rested = self.written.is_none_or(|it| now - it >= UNUSUAL);
-        self.tally.taken + self.tally.failed >= EVERY || (unusual && rested)
+        let unusual = self.tally.failed + self.tally.spoofed + self.tally.unmatched;
+        let rested = |pause| self.written.is_none_or(|it| now - it >= pause);
+        self.tally.taken + self.tally.failed >= EVERY
+            || (unusual > 0 && rested(UNUSUAL))
+            || (unusual >= MUCH && rested(UNUSUAL_OF_MUCH))
     }
 }
 
@@ -118,10 +122,16 @@ pub(super) async fn count(app: &Parts, outcome: &Result<Outcome, WebhookError>) 
         ("unmatched", tally.unmatched),
     ];
     let key = keys::tally(hour(now)).expiring(now + LIFE);
-    let written = tokio::time::timeout(WRITE, app.store.add(&key, &counters)).await;
-    if let Ok(Err(error)) = written {
-        tracing::warn!(error = telemetry::chain(&error), "webhooks not counted");
+    match tokio::time::timeout(WRITE, app.store.add(&key, &counters)).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => {
+            tracing::warn!(error = telemetry::chain(&error), "webhooks not counted yet");
+        }
+        Err(_) => tracing::warn!("webhooks not counted yet: the table did not answer in time"),
     }
+    // Counted twice, if it was written after all, is better than not at all.
+    app.counting
+        .with(|pending| pending.tally = pending.tally + tally);
 }
 
 /// The webhooks of this hour and the last one.

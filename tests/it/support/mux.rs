@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     DoneAndLost,
     /// Mux refuses for good.
     Refused,
+    /// Nothing is wrong with this one.
+    Pass,
 }
 
 /// The faults that are still to come.
@@ -52,7 +54,7 @@ async fn meet(State(faults): State<Faults>, request: Request, next: Next) -> Res
         .then(|| faults.0.lock().unwrap().pop_front())
         .flatten();
     match fault {
-        None => next.run(request).await,
+        None | Some(Fault::Pass) => next.run(request).await,
         Some(Fault::DoneAndLost) => {
             let _ = next.run(request).await;
             StatusCode::BAD_GATEWAY.into_response()

@@ -39,13 +39,14 @@ impl Recorded {
             value.to_string()
         };
         let event: Value = serde_json::from_str(&body)?;
-        match (event["type"].as_str(), event["id"].as_str()) {
-            (Some(kind), Some(id)) => Ok(Self {
+        let at = event["created_at"].as_str();
+        match (event["type"].as_str(), event["id"].as_str(), at) {
+            (Some(kind), Some(id), Some(_)) => Ok(Self {
                 kind: kind.to_owned(),
                 id: id.to_owned(),
                 body,
             }),
-            _ => bail!("it has no `type` and `id`: it is no event of Mux"),
+            _ => bail!("it has no `type`, `id` and `created_at`: it is no event of Mux"),
         }
     }
 }

@@ -10,6 +10,8 @@ use super::{WEBHOOKS, is_local};
 pub(super) struct Trace {
     portal: Url,
     pub(super) run: String,
+    /// Ends it, when the session that began it is long over.
+    secret: String,
 }
 
 impl Trace {
@@ -28,12 +30,15 @@ impl Trace {
         let mut trace = Self {
             portal,
             run: String::new(),
+            secret: String::new(),
         };
         let body = json!({"events": events, "digest": digest});
-        let begun = trace.post(http, "/api/ops/replay-runs", &body).await;
+        let call = http.post(trace.address("/api/ops/replay-runs")).json(&body);
+        let begun = answer_of(call.bearer_auth(trace.token(http).await?)).await;
         let begun = begun.context("the run could not be written down, so nothing was sent")?;
-        let run = begun["run"].as_str().context("the portal names no run")?;
-        run.clone_into(&mut trace.run);
+        let named = |name: &str| begun[name].as_str().map(str::to_owned);
+        trace.run = named("run").context("the portal names no run")?;
+        trace.secret = named("secret").context("the portal names no secret")?;
         Ok(trace)
     }
 
@@ -44,22 +49,23 @@ impl Trace {
         refused: u32,
     ) -> anyhow::Result<()> {
         let path = format!("/api/ops/replay-runs/{}/end", self.run);
-        let body = json!({"accepted": accepted, "refused": refused});
-        self.post(http, &path, &body).await.map(drop)
+        let body = json!({"secret": self.secret, "accepted": accepted, "refused": refused});
+        let call = http.post(self.address(&path)).json(&body);
+        answer_of(call).await.map(drop)
     }
 
-    async fn post(&self, http: &Client, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let address = |path: &str| {
-            let base = self.portal.as_str().trim_end_matches('/');
-            format!("{base}{path}")
-        };
-        let token = match crate::environment("PORTAL_TOKEN") {
-            Some(token) => token,
-            None if is_local(&self.portal) => sign_in(http, &address("/sign-in/session")).await?,
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.portal.as_str().trim_end_matches('/'))
+    }
+
+    async fn token(&self, http: &Client) -> anyhow::Result<String> {
+        match crate::environment("PORTAL_TOKEN") {
+            Some(token) => Ok(token),
+            None if is_local(&self.portal) => {
+                sign_in(http, &self.address("/sign-in/session")).await
+            }
             None => bail!("set PORTAL_TOKEN to an operator's session token, or say --no-trace"),
-        };
-        let answer = http.post(address(path)).bearer_auth(token).json(body);
-        answer_of(answer).await
+        }
     }
 }
 
