@@ -77,8 +77,9 @@ pub enum ReplayError {
 
 /// Deals with everything that is due. `None`: another run is at it.
 pub async fn replay(app: &Parts) -> Result<Option<Pass>, ReplayError> {
-    let done = jobs::alone(app, Job::DlqReplay, LEASE, async |id| run(app, id).await).await;
-    alerts::watch(app, Job::DlqReplay).await;
+    let work = async |id| Box::pin(run(app, id)).await;
+    let done = jobs::alone(app, Job::DlqReplay, LEASE, work).await;
+    Box::pin(alerts::watch(app, Job::DlqReplay)).await;
     done
 }
 

@@ -52,8 +52,9 @@ pub enum ReconcileError {
 
 /// Asks about everything that is due. `None`: another run is at it.
 pub async fn reconcile(app: &Parts) -> Result<Option<Pass>, ReconcileError> {
-    let done = jobs::alone(app, Job::Reconcile, LEASE, async |id| run(app, id).await).await;
-    alerts::watch(app, Job::Reconcile).await;
+    let work = async |id| Box::pin(run(app, id)).await;
+    let done = jobs::alone(app, Job::Reconcile, LEASE, work).await;
+    Box::pin(alerts::watch(app, Job::Reconcile)).await;
     done
 }
 
