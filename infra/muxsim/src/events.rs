@@ -5,7 +5,6 @@ use time::{OffsetDateTime, macros::format_description};
 
 use crate::{
     documents::{AddedTrack, Asset, StaticRendition, Upload},
-    ids,
     sim::Sim,
     state::{StateError, Step},
     webhooks,
@@ -69,7 +68,7 @@ pub(crate) fn event(sim: &Sim, kind: &str, object: &str, id: &str, data: &Value)
         "type": kind,
         "request_id": null,
         "object": {"type": object, "id": id},
-        "id": ids::event(),
+        "id": sim.ids().event(),
         "environment": {"name": "Development", "id": "muxsim"},
         "data": data,
         "created_at": written(sim.now() + sim.dice().faults().skew()),

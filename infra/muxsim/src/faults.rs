@@ -14,7 +14,6 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     error::causes,
-    ids,
     sim::Sim,
     state::{Kind, StateError, Step},
 };
@@ -221,7 +220,7 @@ pub(crate) fn strikes(sim: &Sim, fault: Fault, struck: &str) -> bool {
     }
     let noted = sim
         .state()
-        .step(|step| note(step, fault, struck, sim.now()));
+        .step(|step| note(sim, step, fault, struck));
     if let Err(error) = noted {
         tracing::error!(error = causes(&error), "a fault could not be noted");
     }
@@ -230,14 +229,14 @@ pub(crate) fn strikes(sim: &Sim, fault: Fault, struck: &str) -> bool {
 
 /// Remembers what a fault did.
 pub(crate) fn note(
+    sim: &Sim,
     step: &Step<'_>,
     fault: Fault,
     struck: impl Into<String>,
-    at: OffsetDateTime,
 ) -> Result<(), StateError> {
-    let (struck, at) = (struck.into(), at.truncate_to_millisecond());
+    let (struck, at) = (struck.into(), sim.now().truncate_to_millisecond());
     tracing::info!(fault = fault.name(), struck, "a fault on purpose");
-    step.put(Kind::Mishap, &ids::event(), &Mishap { fault, struck, at })?;
+    step.put(Kind::Mishap, &sim.ids().event(), &Mishap { fault, struck, at })?;
     step.keep(Kind::Mishap, MISHAPS)
 }
 

@@ -23,7 +23,7 @@ use crate::{
     documents::{Upload, UploadStatus},
     error::causes,
     faults::{self, Fault},
-    ids, jobs,
+    jobs,
     sim::Sim,
     state::Kind,
 };
@@ -45,7 +45,7 @@ pub(crate) fn address(sim: &Sim, upload: &Upload) -> String {
     let path = path(&upload.id);
     let expires = upload.expires();
     let signature = sim.paths().sign(&path, expires);
-    let session = ids::event(); // not the upload's own id, though it is called so
+    let session = sim.ids().event(); // not the upload's own id, though it is called so
     let base = &sim.options().public_url;
     format!(
         "{base}{path}?Expires={expires}&GoogleAccessId=muxsim&Signature={signature}&upload_id={session}"

@@ -36,7 +36,7 @@ pub use self::{
     keys::{KeyError, SigningKey},
     limits::RateLimit,
     media::find_ffmpeg,
-    options::{Clock, Endpoint, Options},
+    options::{Clock, Endpoint, Options, Post},
     sim::{OpenError, Sim},
     state::StateError,
     webhooks::{Delivered, sign},

@@ -2,12 +2,17 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use axum::{body::Body, extract::Request, response::Response};
+use futures::future::BoxFuture;
 use time::{Duration, OffsetDateTime};
 
 use crate::{faults::Faults, keys::SigningKey, limits::RateLimit};
 
 /// Where time comes from: the system, or a test's hand.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
+/// Carries a webhook to its endpoint and brings the answer, or none if the connection broke.
+pub type Post = Arc<dyn Fn(Request<Body>) -> BoxFuture<'static, Option<Response>> + Send + Sync>;
 
 /// Everything that can be chosen.
 #[derive(Clone)]
@@ -47,6 +52,10 @@ pub struct Options {
     pub free_plan: bool,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// Makes the names of uploads, assets and events repeatable; `None`: nobody can guess them.
+    pub seed: Option<u64>,
+    /// How webhooks are carried, for a world without a network; `None` is HTTP.
+    pub post: Option<Post>,
 }
 
 /// One webhook endpoint.
@@ -78,6 +87,8 @@ impl Options {
             stray_parameters: false,
             free_plan: false,
             faults: Faults::default(),
+            seed: None,
+            post: None,
         }
     }
 }

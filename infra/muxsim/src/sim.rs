@@ -22,6 +22,7 @@ use crate::{
     endpoints,
     error::causes,
     faults::{Dice, Faults, Mishap},
+    ids::Ids,
     ingest, jobs,
     keys::PublicKey,
     limits::Allowance,
@@ -49,6 +50,7 @@ pub struct Sim(Arc<Inner>);
 struct Inner {
     options: Options,
     state: State,
+    ids: Ids,
     paths: PathSigner,
     allowance: Allowance,
     dice: Dice,
@@ -92,6 +94,7 @@ impl Sim {
             std::fs::create_dir_all(options.folder.join(folder))?;
         }
         let state = State::open(&options.folder.join("mux.sqlite"))?;
+        let ids = Ids::new(options.seed);
         let (secret, ahead) = state.step(|step| {
             let now = (options.clock)().unix_timestamp();
             endpoints::adopt(step, &options, now)?;
@@ -102,12 +105,13 @@ impl Sim {
             if let Some(secret) = step.get::<[u8; 32]>(Kind::Own, "paths")? {
                 return Ok((secret, ahead));
             }
-            let secret: [u8; 32] = rand::random();
+            let secret = ids.secret();
             step.put(Kind::Own, "paths", &secret)?;
             Ok::<_, StateError>((secret, ahead))
         })?;
         Ok(Self(Arc::new(Inner {
             state,
+            ids,
             allowance: Allowance::default(),
             dice: Dice::new(options.faults.clone()),
             ahead: ahead.unwrap_or(0).into(),
@@ -247,6 +251,10 @@ impl Sim {
 
     pub(crate) fn state(&self) -> &State {
         &self.0.state
+    }
+
+    pub(crate) fn ids(&self) -> &Ids {
+        &self.0.ids
     }
 
     pub(crate) fn paths(&self) -> &PathSigner {

@@ -118,14 +118,14 @@ impl Sqs {
     }
 
     /// A panic rolled its transaction back, so the connection it leaves behind is sound.
-    fn db(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn db(&self) -> MutexGuard<'_, Connection> {
         self.shared
             .db
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         (self.clock)()
     }
 }

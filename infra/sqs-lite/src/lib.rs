@@ -81,6 +81,12 @@ impl Sqs {
         }
     }
 
+    /// What is kept of a queue, hidden or not: the bodies of its messages, oldest first. A look that
+    /// no consumer has, for whoever checks that nothing is lost.
+    pub fn bodies(&self, queue: &str) -> Vec<String> {
+        store::bodies(&self.db(), queue, self.now()).unwrap_or_default()
+    }
+
     /// Queue URLs are made from the request's `Host`, so the router may be served on any address.
     pub fn router(self) -> Router {
         http::router(self)

@@ -61,6 +61,13 @@ pub(crate) fn open(path: Option<&Path>) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
+/// The bodies of a queue's messages that are still kept at a time.
+pub(crate) fn bodies(db: &Connection, queue: &str, now: i64) -> rusqlite::Result<Vec<String>> {
+    db.prepare_cached("SELECT body FROM messages WHERE queue = ?1 AND expires > ?2 ORDER BY seq")?
+        .query_map((queue, now), |row| row.get(0))?
+        .collect()
+}
+
 /// Reads a column that holds a JSON object.
 pub(crate) fn object(row: &Row<'_>, column: usize) -> rusqlite::Result<Map<String, Value>> {
     let text: String = row.get(column)?;

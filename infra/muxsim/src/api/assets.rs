@@ -16,7 +16,7 @@ use super::{Authorized, Input, Named, Paging, created, data, settings};
 use crate::{
     documents::{Asset, rounded},
     error::ApiError,
-    events, ids, jobs,
+    events, jobs,
     media::InputTrack,
     sim::Sim,
     state::Kind,
@@ -51,7 +51,7 @@ async fn create(
     }
     let asset = sim
         .state()
-        .step(|step| jobs::begin(&sim, step, ids::long(), None, settings))?;
+        .step(|step| jobs::begin(&sim, step, sim.ids().long(), None, settings))?;
     sim.ring();
     Ok(created(&asset.show(None)))
 }

@@ -60,7 +60,7 @@ pub(crate) fn router(sim: &Sim) -> Router<Sim> {
 /// Every answer names its request.
 async fn stamp(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    if let Ok(id) = ids::event().parse() {
+    if let Ok(id) = ids::request().parse() {
         response.headers_mut().insert("x-request-id", id);
     }
     response

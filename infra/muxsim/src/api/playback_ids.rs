@@ -43,7 +43,7 @@ async fn create(
     let policy: Policy = serde_json::from_value(body.policy.into()).map_err(|_| {
         ApiError::invalid("policy must be public or signed; drm is not supported here")
     })?;
-    let playback = jobs::playback_id(policy);
+    let playback = jobs::playback_id(&sim, policy);
     let shown = json!({"id": playback.id, "policy": policy});
     sim.state().step(|step| {
         let mut asset: Asset = super::found(step, Kind::Asset, &id)?;

@@ -13,7 +13,7 @@ use super::{Authorized, Input, Named, Paging, created, data, settings};
 use crate::{
     documents::{Upload, UploadStatus},
     error::ApiError,
-    events, ids, ingest,
+    events, ingest,
     sim::Sim,
     state::Kind,
 };
@@ -54,7 +54,7 @@ async fn create(
     let settings = settings::checked(body.new_asset_settings.unwrap_or_default())?;
     let now = sim.now();
     let mut upload = Upload {
-        id: ids::long(),
+        id: sim.ids().long(),
         status: UploadStatus::Waiting,
         timeout,
         cors_origin: body.cors_origin.unwrap_or_default(),

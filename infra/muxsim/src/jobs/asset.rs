@@ -8,7 +8,6 @@ use crate::{
     documents::{Asset, AssetStatus, PlaybackId, Policy, Upload, UploadStatus},
     events,
     fetch::{self, FetchError},
-    ids,
     media::{self, MediaError, Packaged, Watch},
     sim::Sim,
     state::{Kind, StateError, Step},
@@ -17,9 +16,9 @@ use crate::{
 /// The largest file that is fetched, in bytes: 100 GiB. Mux's own bound is not documented.
 const FILE_MAX: u64 = 100 << 30;
 
-pub(crate) fn playback_id(policy: Policy) -> PlaybackId {
+pub(crate) fn playback_id(sim: &Sim, policy: Policy) -> PlaybackId {
     PlaybackId {
-        id: ids::playback(),
+        id: sim.ids().playback(),
         policy,
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn arrived(sim: &Sim, upload: &str) -> Result<(), StateError> {
         if upload.status != UploadStatus::Waiting {
             return Ok(());
         }
-        let id = ids::long();
+        let id = sim.ids().long();
         upload.status = UploadStatus::AssetCreated;
         upload.asset_id = Some(id.clone());
         step.put(Kind::Upload, &upload.id, &upload)?;
@@ -56,7 +56,10 @@ pub(crate) fn begin(
         created_at: sim.now().unix_timestamp(),
         upload_id,
         test,
-        playback_ids: policies(&settings).into_iter().map(playback_id).collect(),
+        playback_ids: policies(&settings)
+            .into_iter()
+            .map(|policy| playback_id(sim, policy))
+            .collect(),
         added_tracks,
         static_renditions: renditions(&settings),
         master: (settings.get("master_access") == Some(&"temporary".into()))

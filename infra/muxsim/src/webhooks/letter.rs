@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use axum::{
+    body::{Body, to_bytes},
+    extract::Request,
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
+};
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::header;
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use time::OffsetDateTime;
 
 use super::text;
-use crate::{documents::Webhook, events::written, faults::Fault, ids, sim::Sim};
+use crate::{documents::Webhook, events::written, faults::Fault, options::Post, sim::Sim};
 
 /// How long one attempt may take (mux.com/docs/core/listen-for-webhooks).
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -79,6 +84,9 @@ impl Letter {
     }
 
     pub(super) async fn post(&self, sim: &Sim, address: &str) -> Answer {
+        if let Some(post) = &sim.options().post {
+            return self.carry(post, address).await;
+        }
         let mut request = sim
             .http()
             .post(address)
@@ -93,6 +101,20 @@ impl Letter {
             Err(_) => Answer::default(),
         }
     }
+
+    async fn carry(&self, post: &Post, address: &str) -> Answer {
+        let mut request = Request::post(address).header(header::CONTENT_TYPE, "application/json");
+        if let Some(signature) = &self.signature {
+            request = request.header("mux-signature", signature);
+        }
+        let Ok(request) = request.body(Body::from(self.body.clone())) else {
+            return Answer::default();
+        };
+        match tokio::time::timeout(ATTEMPT, post(request)).await {
+            Ok(Some(response)) => Answer::carried(response).await,
+            Ok(None) | Err(_) => Answer::default(),
+        }
+    }
 }
 
 /// What an endpoint said.
@@ -104,17 +126,14 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    async fn carried(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, ANSWER_MAX).await.unwrap_or_default();
+        Self::of(parts.status, &parts.headers, &body)
+    }
+
     async fn read(mut response: reqwest::Response) -> Self {
-        let status = Some(response.status().as_u16());
-        let headers = response.headers().iter();
-        let headers = headers
-            .map(|(name, value)| {
-                (
-                    name.to_string(),
-                    String::from_utf8_lossy(value.as_bytes()).into(),
-                )
-            })
-            .collect();
+        let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         // The status is what counts; of the body, whatever comes.
         while body.len() < ANSWER_MAX
@@ -123,17 +142,25 @@ impl Answer {
             body.extend_from_slice(&part);
         }
         body.truncate(ANSWER_MAX);
+        Self::of(status, &headers, &body)
+    }
+
+    fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let headers = headers.iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            (name.to_string(), value.into())
+        });
         Self {
-            status,
-            headers,
-            body: Some(String::from_utf8_lossy(&body).into_owned()),
+            status: Some(status.as_u16()),
+            headers: headers.collect(),
+            body: Some(String::from_utf8_lossy(body).into_owned()),
         }
     }
 
     /// As later attempts show it.
-    pub(super) fn shown(self, webhook: &Webhook, at: OffsetDateTime) -> Value {
+    pub(super) fn shown(self, sim: &Sim, webhook: &Webhook, at: OffsetDateTime) -> Value {
         let mut shown = json!({
-            "id": ids::event(),
+            "id": sim.ids().event(),
             "address": webhook.address,
             "created_at": written(at),
             "max_attempts": ATTEMPTS_MAX,

@@ -13,7 +13,6 @@ pub(crate) use self::rounds::{deliver_due, next_at};
 use crate::{
     documents::{Delivery, LoggedEvent, Webhook},
     faults::{self, Fault},
-    ids,
     sim::{Sim, millis},
     state::{Kind, StateError, Step},
 };
@@ -75,7 +74,7 @@ fn address_to(
         let strikes = sim.dice().strikes(fault);
         if strikes {
             let what = format!("{kind} {id} to {}", webhook.address);
-            faults::note(step, fault, what, sim.now())?;
+            faults::note(sim, step, fault, what)?;
         }
         Ok(strikes)
     };
@@ -91,7 +90,7 @@ fn address_to(
     };
     if struck(Fault::UnknownType)? {
         let mut unknown = event.clone();
-        unknown["id"] = ids::event().into();
+        unknown["id"] = sim.ids().event().into();
         unknown["type"] = "video.asset.daydreamed".into();
         log(step, &unknown)?;
         put(&format!("{name} unknown"), &unknown, now)?;
@@ -118,7 +117,7 @@ pub(crate) fn replay(sim: &Sim, step: &Step<'_>, event: &Value) -> Result<usize,
     let webhooks: Vec<(String, Webhook)> = step.all(Kind::Webhook)?;
     let mut sent = 0;
     for (_, webhook) in webhooks.into_iter().filter(|(_, it)| it.enabled) {
-        let name = format!("{}@{} {}", text(&event["id"]), webhook.id, ids::event());
+        let name = format!("{}@{} {}", text(&event["id"]), webhook.id, sim.ids().event());
         let delivery = Delivery {
             webhook: webhook.id,
             event: event.clone(),

@@ -128,13 +128,13 @@ async fn attempt(sim: &Sim, id: &str, mut delivery: Delivery) -> Result<(), Stat
             attempt = number,
             "webhook not taken; it comes again"
         );
-        let attempt = answer.shown(&webhook, now);
+        let attempt = answer.shown(sim, &webhook, now);
         delivery.attempts.push(attempt);
     }
     sim.state().step(|step| {
         for fault in &done.faults {
             let what = format!("{kind} {} to {}", text(&delivery.event["id"]), done.address);
-            faults::note(step, *fault, what, now)?;
+            faults::note(sim, step, *fault, what)?;
         }
         let event = text(&delivery.event["id"]);
         if let Some(mut logged) = step.get::<LoggedEvent>(Kind::Event, event)? {
