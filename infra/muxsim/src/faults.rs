@@ -218,9 +218,7 @@ pub(crate) fn strikes(sim: &Sim, fault: Fault, struck: &str) -> bool {
     if !sim.dice().strikes(fault) {
         return false;
     }
-    let noted = sim
-        .state()
-        .step(|step| note(sim, step, fault, struck));
+    let noted = sim.state().step(|step| note(sim, step, fault, struck));
     if let Err(error) = noted {
         tracing::error!(error = causes(&error), "a fault could not be noted");
     }
@@ -236,7 +234,11 @@ pub(crate) fn note(
 ) -> Result<(), StateError> {
     let (struck, at) = (struck.into(), sim.now().truncate_to_millisecond());
     tracing::info!(fault = fault.name(), struck, "a fault on purpose");
-    step.put(Kind::Mishap, &sim.ids().event(), &Mishap { fault, struck, at })?;
+    step.put(
+        Kind::Mishap,
+        &sim.ids().event(),
+        &Mishap { fault, struck, at },
+    )?;
     step.keep(Kind::Mishap, MISHAPS)
 }
 

@@ -95,3 +95,20 @@ fn text(random: &mut dyn Rng, length: usize) -> String {
         .map(|_| char::from(random.sample(Alphanumeric)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Ids;
+
+    fn names(seed: Option<u64>) -> [String; 3] {
+        let ids = Ids::new(seed);
+        [ids.long(), ids.playback(), ids.event()]
+    }
+
+    #[test]
+    fn a_seed_repeats_the_names_and_nothing_else_does() {
+        assert_eq!(names(Some(7)), names(Some(7)));
+        assert_ne!(names(Some(7)), names(Some(8)));
+        assert_ne!(names(None), names(None));
+    }
+}

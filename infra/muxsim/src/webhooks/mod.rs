@@ -91,7 +91,9 @@ fn address_to(
     if struck(Fault::UnknownType)? {
         let mut unknown = event.clone();
         unknown["id"] = sim.ids().event().into();
-        unknown["type"] = "video.asset.daydreamed".into();
+        // Of the same family: what it is about is still an upload, or an asset.
+        let family = kind.rsplit_once('.').map_or(kind, |(family, _)| family);
+        unknown["type"] = format!("{family}.daydreamed").into();
         log(step, &unknown)?;
         put(&format!("{name} unknown"), &unknown, now)?;
     }
@@ -117,7 +119,12 @@ pub(crate) fn replay(sim: &Sim, step: &Step<'_>, event: &Value) -> Result<usize,
     let webhooks: Vec<(String, Webhook)> = step.all(Kind::Webhook)?;
     let mut sent = 0;
     for (_, webhook) in webhooks.into_iter().filter(|(_, it)| it.enabled) {
-        let name = format!("{}@{} {}", text(&event["id"]), webhook.id, sim.ids().event());
+        let name = format!(
+            "{}@{} {}",
+            text(&event["id"]),
+            webhook.id,
+            sim.ids().event()
+        );
         let delivery = Delivery {
             webhook: webhook.id,
             event: event.clone(),

@@ -95,7 +95,7 @@ async fn an_event_of_an_unknown_type_comes_beside_the_real_one() {
     mux.sim.deliver().await.unwrap();
     assert_eq!(
         inbox.take_kinds(),
-        ["video.asset.daydreamed", "video.upload.created"]
+        ["video.upload.created", "video.upload.daydreamed"]
     );
 }
 
