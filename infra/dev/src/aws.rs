@@ -83,38 +83,46 @@ impl Aws {
         }
         let clients = aws.clients();
         create_table(&clients.dynamodb).await?;
-        let queue = clients.sqs.create_queue().queue_name(QUEUE).send().await?;
-        aws.queue_url = queue.queue_url.context("the queue has no address")?;
+        aws.queue_url = create_queue(&clients.sqs).await?;
         Ok(aws)
     }
 
     /// The real SDK's clients, with the timeouts and retries of production.
     pub fn clients(&self) -> Clients {
-        let credentials = Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "local");
-        let dynamodb = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(REGION))
-            .credentials_provider(credentials.clone())
-            .retry_config(boot::retries())
-            .timeout_config(boot::timeouts())
-            .endpoint_url(format!("http://{}", self.dynamodb))
-            .build();
-        let sqs = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(REGION))
-            .credentials_provider(credentials)
-            .retry_config(boot::retries())
-            .timeout_config(boot::timeouts())
-            .endpoint_url(format!("http://{}", self.sqs))
-            .build();
+        let dynamodb = dynamodb_config().endpoint_url(format!("http://{}", self.dynamodb));
+        let sqs = sqs_config().endpoint_url(format!("http://{}", self.sqs));
         Clients {
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
-            sqs: aws_sdk_sqs::Client::from_conf(sqs),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
         }
     }
 }
 
-fn millis(at: OffsetDateTime) -> i64 {
+/// What a client of the table is configured with, wherever the stand-in is reached.
+pub(crate) fn dynamodb_config() -> aws_sdk_dynamodb::config::Builder {
+    aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials())
+        .retry_config(boot::retries())
+        .timeout_config(boot::timeouts())
+}
+
+/// The same for a client of the queue.
+pub(crate) fn sqs_config() -> aws_sdk_sqs::config::Builder {
+    aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials())
+        .retry_config(boot::retries())
+        .timeout_config(boot::timeouts())
+}
+
+fn credentials() -> Credentials {
+    Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "local")
+}
+
+pub(crate) fn millis(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
@@ -132,7 +140,7 @@ async fn sweep(database: Database, stop: CancellationToken) {
 }
 
 /// The table as `template.yaml` declares it; a test compares the two.
-async fn create_table(client: &aws_sdk_dynamodb::Client) -> anyhow::Result<()> {
+pub(crate) async fn create_table(client: &aws_sdk_dynamodb::Client) -> anyhow::Result<()> {
     let tables = client.list_tables().send().await?;
     if tables.table_names().iter().any(|it| it == TABLE) {
         return Ok(());
@@ -176,6 +184,12 @@ async fn create_table(client: &aws_sdk_dynamodb::Client) -> anyhow::Result<()> {
         .send()
         .await?;
     Ok(())
+}
+
+/// The queue of dead letters; its address.
+pub(crate) async fn create_queue(client: &aws_sdk_sqs::Client) -> anyhow::Result<String> {
+    let queue = client.create_queue().queue_name(QUEUE).send().await?;
+    queue.queue_url.context("the queue has no address")
 }
 
 fn key(partition: &str, sort: &str) -> anyhow::Result<Vec<KeySchemaElement>> {

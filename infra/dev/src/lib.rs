@@ -10,6 +10,7 @@ pub mod issuer;
 mod proxy;
 pub mod replay;
 pub mod settings;
+pub mod simulation;
 pub mod stack;
 
 /// A variable of the environment; an empty one is one that is not set.

@@ -11,6 +11,7 @@ use dev::{
     console::Console,
     demo::{self, Demo},
     replay::{self, Replay},
+    simulation::{self, Simulate},
     stack::{Place, Stack},
 };
 use tracing_subscriber::EnvFilter;
@@ -32,6 +33,8 @@ enum Command {
     /// Do the main job once, through the public API: upload, share, play, take back.
     Demo(Demo),
     Replay(Replay),
+    /// Live through thousands of seeded histories of faults and crashes, and check how each ends.
+    Simulate(Simulate),
     /// Start the stand-ins alone, for functions that run elsewhere (`cargo lambda watch`).
     Services {
         /// Where `cargo lambda watch` answers; pages and webhooks are led there.
@@ -79,6 +82,10 @@ async fn main() -> ExitCode {
         Command::Replay(replay) => {
             log("error");
             replay::run(&console, &replay).await
+        }
+        Command::Simulate(simulate) => {
+            log("off");
+            simulation::run(&console, simulate).await
         }
         Command::Demo(demo) => {
             log("error");

@@ -17,10 +17,19 @@ pub const MUX_WEBHOOK_SECRET: &str = "local-webhook-secret";
 
 /// Every variable that a function needs, for a stack whose pages and stand-ins are at `url`.
 pub fn variables(url: &str, aws: &Aws, key: &SigningKey) -> BTreeMap<&'static str, String> {
+    variables_with(url, &aws.queue_url, key)
+}
+
+/// The same where the table and the queue have no address.
+pub(crate) fn variables_with(
+    url: &str,
+    queue_url: &str,
+    key: &SigningKey,
+) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("ALLOWED_ORIGINS", url.to_owned()),
         ("CLERK_ISSUER", format!("{url}/sign-in")),
-        ("DEAD_LETTER_QUEUE_URL", aws.queue_url.clone()),
+        ("DEAD_LETTER_QUEUE_URL", queue_url.to_owned()),
         ("MUX_API_URL", format!("{url}/mux")),
         ("MUX_IMAGE_URL", format!("{url}/mux/image")),
         ("MUX_SIGNING_KEY_ID", key.id.clone()),
