@@ -85,6 +85,10 @@ async fn resume(
         return Err(UploadError::KeyReused);
     }
     let asset = assets::find(app, member.tenant, first.asset).await?;
+    if let Ending::Refused { .. } = asset.ending {
+        // The first request undid it after its claim was read: nobody may be told of this video.
+        return Err(UploadError::InProgress { seconds: 1 });
+    }
     if asset.status(now) != Status::AwaitingUpload || asset.lifecycle.open_upload().is_some() {
         return Ok(asset);
     }
