@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     app::Parts,
-    assets::{self, Asset, Ending, Lifecycle, Stamp, Status, UPLOAD_LIFE},
+    assets::{self, Asset, Ending, Lifecycle, Stamp, Status},
     auth::Member,
     config::Origin,
     events::Event,
@@ -17,6 +17,9 @@ use crate::{
     },
     store::{ATTEMPTS, Guard, StoreError, Write, keys, keys::Key},
 };
+
+/// The shortest life that Mux gives an upload, in seconds (mux.com/docs/api-reference).
+const TIMEOUT_MIN: u32 = 60;
 
 /// Begins an upload: the row first, then Mux, then what Mux answered (S0-100, S1-053). Whatever
 /// breaks in between, the row is there, and names itself in every event of Mux.
@@ -121,11 +124,16 @@ async fn begin(
     undoing: Undo,
     origin: &Origin,
 ) -> Result<Asset, UploadError> {
+    // What is left of the row's own life: a request that took over must not make an upload that
+    // outlives it, and takes a file after the video is said to have expired.
+    let left = asset.upload_deadline() - app.clock.now();
     let order = UploadOrder {
         asset: asset.id,
         title: asset.title.as_str(),
         cors_origin: origin.as_str(),
-        timeout: u32::try_from(UPLOAD_LIFE.whole_seconds()).unwrap_or(u32::MAX),
+        timeout: u32::try_from(left.whole_seconds())
+            .unwrap_or_default()
+            .max(TIMEOUT_MIN),
     };
     let created = match app.mux.create_upload(&order).await {
         Ok(created) => created,
