@@ -42,7 +42,8 @@ pub struct Aws {
 
 impl Aws {
     /// Serves both until `stop`, with state in the folder, or in memory without one. Makes the
-    /// table and the queue if they are not there. What the queue hides, it hides by this clock.
+    /// table and the queue if they are not there. What the queue hides, it hides by this clock, and by
+    /// it the table in memory sweeps.
     pub async fn start(
         folder: Option<&Path>,
         clock: Arc<dyn Clock>,
@@ -53,7 +54,7 @@ impl Aws {
     ) -> anyhow::Result<Self> {
         let database = match folder {
             Some(folder) => Database::new(&folder.join("dynamodb.sqlite").to_string_lossy()),
-            None => Database::memory(),
+            None => Database::memory_with_clock(Arc::new(Hand(Arc::clone(&clock)))),
         }
         .map_err(|error| anyhow::anyhow!("the table's file cannot be opened: {error}"))?;
         let queues = Sqs::open(folder.map(|it| it.join("sqs.sqlite")).as_deref())
@@ -120,6 +121,20 @@ pub(crate) fn sqs_config() -> aws_sdk_sqs::config::Builder {
 
 fn credentials() -> Credentials {
     Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "local")
+}
+
+/// The table's own time, where it is not the system's: what a test keeps for ninety days must not be
+/// swept because the test's day was long ago.
+struct Hand(Arc<dyn Clock>);
+
+impl dynoxide::storage_backend::Clock for Hand {
+    fn now_unix_secs(&self) -> u64 {
+        u64::try_from(self.0.now().unix_timestamp()).unwrap_or_default()
+    }
+
+    fn now_unix_secs_f64(&self) -> f64 {
+        (self.0.now() - OffsetDateTime::UNIX_EPOCH).as_seconds_f64()
+    }
 }
 
 pub(crate) fn millis(at: OffsetDateTime) -> i64 {
