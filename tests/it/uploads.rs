@@ -1,6 +1,6 @@
 //! Facts about uploads.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use time::ext::NumericalDuration;
 
 use crate::support::{Caller, Fault, TestApp, Wishes, actors::order, answer::text};
@@ -283,4 +283,29 @@ async fn without_a_table_nothing_is_asked_of_mux() {
     assert_eq!(refused.retry_after(), Some("1"));
     refused.problem(503, "unavailable");
     assert_eq!(test.mux.pending().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_asked_for_again_hours_later_lives_no_longer_than_the_first_one_would() {
+    let test = TestApp::new().await;
+    let ada = test.ada().with("idempotency-key", "k-late");
+    test.faults.next(Fault::DoneAndLost);
+    let busy = ada.post("/api/uploads", order("Late")).await;
+    busy.problem(503, "video-service-busy");
+    test.clock.advance(11.hours());
+    let upload = ada.post("/api/uploads", order("Late")).await;
+    assert!(upload.status.is_success(), "{}", upload.body);
+    let url = format!("{}/mux/video/v1/uploads", test.url);
+    let listed = reqwest::Client::new().get(url).basic_auth(
+        dev::settings::MUX_TOKEN_ID,
+        Some(dev::settings::MUX_TOKEN_SECRET),
+    );
+    let listed: Value = listed.send().await.unwrap().json().await.unwrap();
+    let timeouts: Vec<i64> = listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["timeout"].as_i64().unwrap())
+        .collect();
+    assert_eq!(timeouts, [3_600, 43_200], "the newest first");
 }

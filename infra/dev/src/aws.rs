@@ -78,10 +78,7 @@ impl Aws {
             let stopped = stopped.cancelled_owned();
             let _ = serving.with_graceful_shutdown(stopped).await;
         });
-        // What is in memory is a test's, whose clock is not the one that the sweep goes by.
-        if folder.is_some() {
-            tasks.spawn(sweep(database, stop.clone()));
-        }
+        tasks.spawn(sweep(database, stop.clone()));
         let clients = aws.clients();
         create_table(&clients.dynamodb).await?;
         aws.queue_url = create_queue(&clients.sqs).await?;

@@ -1,6 +1,7 @@
 //! One history: people, Mux, schedules and faults in an order that the seed draws, and then quiet.
 
-use axum::{body::Body, extract::Request};
+use anyhow::Context;
+use axum::{body::Body, extract::Request, http::Method};
 use futures::future::join_all;
 use muxsim::{Fault, Faults};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
@@ -10,7 +11,7 @@ use time::Duration;
 use tower::ServiceExt;
 
 use super::{invariants, people::Clip, portal::Role, table, weather::Service, world::World};
-use crate::aws::QUEUE;
+use crate::{aws::QUEUE, issuer::PEOPLE};
 
 /// How many videos and steps a history has.
 const CLIPS: std::ops::RangeInclusive<usize> = 1..=4;
@@ -26,6 +27,9 @@ const SIEGE_RUNS: u32 = 14;
 /// How long it may take until nothing is left to do: an upload lives twelve hours, Mux sends an event
 /// for a day.
 const QUIET: Duration = Duration::hours(26);
+
+/// Runs a day apart until two comparisons have ended: the first run only begins to count the days.
+const COMPARISONS: u32 = 3;
 
 /// What Mux does wrong, and how often it may.
 const MUX_FAULTS: [(Fault, &[f64]); 14] = [
@@ -62,7 +66,8 @@ pub(super) async fn live(world: &World, seed: u64) -> anyhow::Result<()> {
     for mishap in mishaps {
         world.ground.chronicle.count(mishap.fault.name());
     }
-    if settle(world).await? && world.ground.chronicle.is_whole() {
+    let rested = settle(world).await? && operate(world).await? && compare(world).await?;
+    if rested && world.ground.chronicle.is_whole() {
         invariants::check(world, &clips).await;
     }
     Ok(())
@@ -253,6 +258,34 @@ async fn settle(world: &World) -> anyhow::Result<bool> {
         advance(world, by);
         waited += by;
     }
+}
+
+/// An operator has everything replayed that was parked: first as a rehearsal, which has to say what
+/// then happens, item by item. What never was an event stays.
+async fn operate(world: &World) -> anyhow::Result<bool> {
+    let path = "/api/ops/dead-letters/replay";
+    let operator = PEOPLE.iter().find(|it| it.id == "dana");
+    let operator = operator.context("nobody operates the portal")?;
+    let ask = async |dry_run: bool| {
+        let body = json!({"limit": 100, "dryRun": dry_run});
+        let asked = world.ask(operator, Method::POST, path, None, Some(body));
+        asked.await.map(|it| it.body["items"].clone())
+    };
+    let (said, done) = (ask(true).await, ask(false).await);
+    if said != done {
+        let found = format!("said: {said:?}; done: {done:?}");
+        world.ground.chronicle.broke("rehearsed", found);
+    }
+    settle(world).await
+}
+
+/// Days pass, until what vanished at Mux without a word was missing in two comparisons.
+async fn compare(world: &World) -> anyhow::Result<bool> {
+    for _ in 0..COMPARISONS {
+        advance(world, Duration::hours(25));
+        reconcile(world, Role::Job).await?;
+    }
+    settle(world).await
 }
 
 /// First as schedules do it, then in strides: what is left then waits for an hour that is far away.

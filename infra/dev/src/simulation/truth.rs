@@ -45,9 +45,6 @@ pub(super) struct AtMux {
     /// Without those that became an asset, oldest first.
     pub(super) uploads: Vec<UploadAtMux>,
     pub(super) assets: Vec<AssetAtMux>,
-    /// Mux deleted it and never said so. A video that has come to its end is asked about no more, so
-    /// until videos are compared with Mux's own list, the product cannot know.
-    pub(super) untold: bool,
 }
 
 /// The statuses that the video may have. Mostly one: where an answer was lost, either may be true, and
@@ -60,9 +57,6 @@ pub(super) fn allowed(decided: &Decisions, mux: &AtMux) -> Vec<&'static str> {
     };
     if let Some(status) = of_assets(&mux.assets) {
         allowed.push(status);
-        if mux.untold {
-            allowed.extend(["READY", "ERROR"]);
-        }
         return allowed;
     }
     allowed.extend(mux.uploads.iter().map(|upload| match upload {
@@ -118,7 +112,6 @@ mod tests {
         AtMux {
             uploads: uploads.to_vec(),
             assets: assets.to_vec(),
-            untold: false,
         }
     }
 

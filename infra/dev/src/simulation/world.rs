@@ -2,9 +2,9 @@
 //! thread, on a clock that only the history moves.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -52,7 +52,6 @@ pub(super) struct World {
     issuer: Issuer,
     /// Session tokens live a minute, and signing one takes longer than most of what it is for.
     tokens: Mutex<BTreeMap<&'static str, (OffsetDateTime, String)>>,
-    untold: Mutex<BTreeSet<String>>,
     /// What upload addresses begin with.
     mux_url: String,
     _tasks: JoinSet<()>,
@@ -108,7 +107,6 @@ impl World {
             sim,
             issuer,
             tokens: Mutex::default(),
-            untold: Mutex::default(),
             mux_url,
             _tasks: tasks,
             _folder: folder,
@@ -226,18 +224,8 @@ impl World {
             chronicle.tell(|| format!("deleted at mux: {id}: {status}"));
             if self.drops() > before {
                 chronicle.count("deletions at mux that nobody was told of");
-                self.untold().insert(id.to_owned());
             }
         }
-    }
-
-    /// Whether the video was deleted at Mux, and Mux never said so to anybody.
-    pub(super) fn is_untold(&self, id: &str) -> bool {
-        self.untold().contains(id)
-    }
-
-    fn untold(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn drops(&self) -> usize {
