@@ -291,6 +291,14 @@ impl Lifecycle {
         self.assets.keys()
     }
 
+    /// Those of them that Mux is not known to have deleted.
+    pub fn living_assets(&self) -> impl Iterator<Item = &MuxAssetId> {
+        let living = self.assets.iter();
+        living
+            .filter(|(_, take)| take.stage != AssetStage::Deleted)
+            .map(|(id, _)| id)
+    }
+
     /// Every id by which Mux may name this video in an event that does not carry ours.
     pub fn mux_ids(&self) -> impl Iterator<Item = &str> {
         let uploads = self.uploads.keys().map(MuxUploadId::as_str);

@@ -11,6 +11,7 @@ pub(super) fn without_capabilities(body: &[u8]) -> Value {
         match value {
             Value::Object(fields) => {
                 for (name, value) in fields {
+                    let name = name.to_ascii_lowercase();
                     if SECRET.iter().any(|it| name.contains(it)) {
                         *value = "(hidden)".into();
                     }
@@ -31,7 +32,7 @@ const SECRET: [&str; 6] = [
     "passphrase",
     "token",
     "secret",
-    "playback_ids",
+    "playback_id",
     "private_key",
 ];
 
@@ -50,6 +51,7 @@ mod tests {
                 "stream_key": "s3cret",
                 "srt_passphrase": "s3cret",
                 "playback_ids": [{"id": "s3cret", "policy": "public"}],
+                "Playback_Id": "s3cret",
                 "url": "https://storage.example/s3cret",
                 "nested": [{"upload_token": "s3cret"}],
             },

@@ -3,6 +3,7 @@
 
 use std::time::Duration as StdDuration;
 
+use futures::future;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -26,6 +27,9 @@ use crate::{
 
 /// How long one request replays. What is left over, the next one does.
 const BUDGET: StdDuration = StdDuration::from_secs(16);
+
+/// How many letters that are named are read at once.
+const ABREAST: usize = 10;
 
 /// How long one letter may take.
 const EACH: StdDuration = StdDuration::from_secs(4);
@@ -66,8 +70,9 @@ pub(super) async fn list(app: &Parts, selection: &Selection) -> Result<Page<Case
     match selection {
         Selection::These(ids) => {
             let mut items = Vec::with_capacity(ids.len());
-            for id in ids {
-                items.push(find(app, *id).await?);
+            for some in ids.chunks(ABREAST) {
+                let found = some.iter().map(|id| find(app, *id));
+                items.extend(future::try_join_all(found).await?);
             }
             Ok(Page { items, more: false })
         }
@@ -289,8 +294,8 @@ async fn each(
     selection: &Selection,
     mut mode: Mode<'_>,
 ) -> Result<Replays, OperateError> {
-    let page = list(app, selection).await?;
-    let (started, mut items) = (Instant::now(), Vec::with_capacity(page.items.len()));
+    let (started, page) = (Instant::now(), list(app, selection).await?);
+    let mut items = Vec::with_capacity(page.items.len());
     let mut listed = page.items.into_iter();
     let mut last = None;
     while let Some(case) = listed.next() {

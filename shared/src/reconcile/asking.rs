@@ -43,6 +43,11 @@ impl AskError {
     pub(super) fn is_limit(&self) -> bool {
         matches!(self, Self::Mux(MuxError::Limited))
     }
+
+    /// Whether a person has to look: it does not pass by itself.
+    pub(super) fn is_doubt(&self) -> bool {
+        matches!(self, Self::Doubtful)
+    }
 }
 
 impl<'a> Asking<'a> {
@@ -91,12 +96,13 @@ impl<'a> Asking<'a> {
             Subject::Asset(_) | Subject::Part { .. } | Subject::Other => None,
         }));
         for id in assets {
-            let told = match self.asset(&id).await? {
-                Some(told) => told,
-                None if self.knows_an_upload(asset).await? => gone(id),
+            match self.asset(&id).await? {
+                Some(told) => news.push(told),
+                // Heard of just now: Mux may not have made it everywhere yet.
+                None if asset.lifecycle.assets().all(|it| *it != id) => {}
+                None if self.knows_an_upload(asset).await? => news.push(gone(id)),
                 None => return Err(AskError::Doubtful),
-            };
-            news.push(told);
+            }
         }
         self.learn(asset, &news).await
     }

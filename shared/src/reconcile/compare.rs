@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::{
     Findings,
     asking::{AskError, Asking, gone},
-    model::{Comparison, Phase},
+    model::{Comparison, Phase, REMEMBERED},
 };
 use crate::{
     app::Parts,
@@ -62,6 +62,7 @@ pub(super) async fn go_on(asking: &mut Asking<'_>) -> Result<Option<Findings>, S
         if comparison.phase == Phase::Done {
             return end(asking, comparison, guard).await;
         }
+        comparison.progressed_at = app.clock.now();
         comparison = save(app, comparison, guard).await?;
     }
     Ok(None)
@@ -281,7 +282,7 @@ async fn settle(
     let (app, mut asset) = (asking.app, asset.clone());
     if !asset.is_deleted() {
         let mut news = Vec::new();
-        for id in asset.lifecycle.assets() {
+        for id in asset.lifecycle.living_assets() {
             if seen.is_some_and(|seen| seen.contains(id)) {
                 continue;
             }
@@ -329,13 +330,10 @@ async fn is_gone(
     Ok(comparison.findings.ours_at_mux > 0 || asking.knows_an_upload(asset).await?)
 }
 
-/// Videos that are remembered as missing; for more than a few it makes no difference which they are.
-const MISSING: usize = 1000;
-
 fn miss(comparison: &mut Comparison, asset: AssetId) {
     comparison.findings.missing += 1;
     comparison.findings.example("missing", &asset.to_string());
-    if comparison.missing.len() < MISSING {
+    if comparison.findings.missing <= REMEMBERED {
         comparison.missing.insert(asset);
     }
 }

@@ -85,9 +85,14 @@ pub(super) struct Comparison {
     pub phase: Phase,
     pub findings: Findings,
     /// Videos that Mux did not have the last time.
+    #[serde(default)]
     pub suspects: BTreeSet<AssetId>,
-    /// Those that it does not have this time.
+    /// Those that it does not have this time; of many, the first ones.
+    #[serde(default)]
     pub missing: BTreeSet<AssetId>,
+    /// When it last came further.
+    #[serde(with = "time::serde::rfc3339")]
+    pub progressed_at: OffsetDateTime,
     /// When one last ended.
     #[serde(with = "time::serde::rfc3339")]
     pub ended_at: OffsetDateTime,
@@ -107,12 +112,14 @@ pub(super) enum Phase {
     Done,
 }
 
-/// A comparison that takes longer than this begins again: something keeps it at its place.
-const LONGEST: Duration = Duration::days(3);
+/// A comparison that comes no further for so long begins again: something keeps it at its place.
+const STUCK: Duration = Duration::days(1);
 
-/// How many videos may be missing and be believed to be gone: so many, or this part of all.
-const FEW: usize = 10;
-const PART: usize = 20;
+/// How many videos may be missing and be believed to be gone: so many, or one in so many, and never
+/// more than can be remembered.
+const FEW: u32 = 10;
+const ONE_IN: u32 = 20;
+pub(super) const REMEMBERED: u32 = 1000;
 
 impl Comparison {
     /// Before the first one: that begins a day later, when there is something to compare.
@@ -123,6 +130,7 @@ impl Comparison {
             findings: Findings::default(),
             suspects: BTreeSet::new(),
             missing: BTreeSet::new(),
+            progressed_at: now,
             ended_at: now,
             version: 0,
         }
@@ -130,15 +138,14 @@ impl Comparison {
 
     /// The one to go on with, if there is something to do.
     pub(super) fn due(self, now: OffsetDateTime) -> Option<Self> {
-        let age = now - self.started_at;
+        let stuck = now - self.progressed_at >= STUCK;
         match self.phase {
-            Phase::Mux { .. } | Phase::Here { .. } if age < LONGEST => Some(self),
-            Phase::Done if age < EVERY => None,
+            Phase::Mux { .. } | Phase::Here { .. } if !stuck => Some(self),
+            Phase::Done if now - self.started_at < EVERY => None,
             Phase::Mux { .. } | Phase::Here { .. } => Some(self.again(now)),
             Phase::Done => {
-                let few = FEW.max(usize::try_from(self.findings.here).unwrap_or(0) / PART);
-                let believed = self.missing.len() <= few;
-                let suspects = if believed {
+                let few = FEW.max(self.findings.here / ONE_IN).min(REMEMBERED);
+                let suspects = if self.findings.missing <= few {
                     self.missing.clone()
                 } else {
                     BTreeSet::new()
@@ -155,6 +162,7 @@ impl Comparison {
     pub(super) fn again(self, now: OffsetDateTime) -> Self {
         Self {
             started_at: now,
+            progressed_at: now,
             phase: Phase::Mux { cursor: None },
             findings: Findings::default(),
             missing: BTreeSet::new(),
@@ -172,4 +180,54 @@ pub(super) enum Turn {
     IfThereIsTime,
     /// A webhook may still tell.
     NotYet,
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+    use ulid::Ulid;
+
+    use super::*;
+
+    const NOON: OffsetDateTime = datetime!(2026-01-05 12:00 UTC);
+
+    fn ended(here: u32, missing: u32) -> Comparison {
+        let ids =
+            (0..missing.min(REMEMBERED)).map(|it| Ulid::from_bytes(u128::from(it).to_be_bytes()));
+        let mut comparison = Comparison::first(NOON);
+        comparison.findings.here = here;
+        comparison.findings.missing = missing;
+        comparison.missing = ids.map(AssetId::from).collect();
+        comparison
+    }
+
+    #[test]
+    fn few_that_are_missing_are_suspected_and_many_are_not() {
+        for (here, missing, suspected) in [
+            (10, 10, 10),
+            (10, 11, 0),
+            (1_000, 50, 50),
+            (1_000, 51, 0),
+            (100_000, 1_000, 1_000),
+            (100_000, 1_001, 0),
+        ] {
+            let next = ended(here, missing).due(NOON + Duration::DAY).unwrap();
+            assert_eq!(next.suspects.len(), suspected, "{missing} of {here}");
+            assert_eq!(next.missing.len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_comparison_goes_on_as_long_as_it_comes_further() {
+        let mut comparison = ended(0, 0).due(NOON + Duration::DAY).unwrap();
+        comparison.phase = Phase::Here {
+            shard: 3,
+            after: None,
+        };
+        comparison.progressed_at = NOON + Duration::days(9);
+        let later = comparison.clone().due(NOON + Duration::days(9)).unwrap();
+        assert_eq!(later.phase, comparison.phase);
+        let stuck = comparison.due(NOON + Duration::days(10)).unwrap();
+        assert_eq!(stuck.phase, Phase::Mux { cursor: None });
+    }
 }

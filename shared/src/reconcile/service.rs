@@ -123,6 +123,7 @@ async fn about(asking: &mut Asking<'_>, pass: &mut Pass, asset: &Asset, leaving:
             pass.failed += 1;
             asking.limited = error.is_limit();
             tracing::warn!(
+                alert = error.is_doubt().then_some("video-unknown-at-mux"),
                 asset.id = %asset.id,
                 error = telemetry::chain(&error),
                 "video not reconciled"

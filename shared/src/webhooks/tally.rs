@@ -21,7 +21,9 @@ const EVERY: u64 = 20;
 /// nonsense must not make us write. Much of it is not kept waiting so long.
 const UNUSUAL: Duration = Duration::seconds(10);
 const MUCH: u64 = 10;
-const UNUSUAL_OF_MUCH: Duration = Duration::seconds(1);
+
+/// The time between two writes of one process, at the least.
+const BREATH: Duration = Duration::seconds(1);
 
 /// How long the table has for counters: an answer waits for it.
 const WRITE: StdDuration = StdDuration::from_millis(300);
@@ -71,9 +73,8 @@ impl Pending {
     fn is_due(&self, now: OffsetDateTime) -> bool {
         let unusual = self.tally.failed + self.tally.spoofed + self.tally.unmatched;
         let rested = |pause| self.written.is_none_or(|it| now - it >= pause);
-        self.tally.taken + self.tally.failed >= EVERY
-            || (unusual > 0 && rested(UNUSUAL))
-            || (unusual >= MUCH && rested(UNUSUAL_OF_MUCH))
+        let many = self.tally.taken + self.tally.failed >= EVERY || unusual >= MUCH;
+        (many && rested(BREATH)) || (unusual > 0 && rested(UNUSUAL))
     }
 }
 
@@ -123,15 +124,15 @@ pub(super) async fn count(app: &Parts, outcome: &Result<Outcome, WebhookError>) 
     ];
     let key = keys::tally(hour(now)).expiring(now + LIFE);
     match tokio::time::timeout(WRITE, app.store.add(&key, &counters)).await {
-        Ok(Ok(())) => return,
+        Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::warn!(error = telemetry::chain(&error), "webhooks not counted yet");
+            app.counting
+                .with(|pending| pending.tally = pending.tally + tally);
         }
-        Err(_) => tracing::warn!("webhooks not counted yet: the table did not answer in time"),
+        // Most likely it is written all the same; what is not is missing.
+        Err(_) => tracing::warn!("the table did not say in time whether it counted webhooks"),
     }
-    // Counted twice, if it was written after all, is better than not at all.
-    app.counting
-        .with(|pending| pending.tally = pending.tally + tally);
 }
 
 /// The webhooks of this hour and the last one.

@@ -269,10 +269,11 @@ async fn operate(world: &World) -> anyhow::Result<bool> {
     let ask = async |dry_run: bool| {
         let body = json!({"limit": 100, "dryRun": dry_run});
         let asked = world.ask(operator, Method::POST, path, None, Some(body));
-        asked.await.map(|it| it.body["items"].clone())
+        let answer = asked.await.filter(|it| it.status == 200);
+        answer.map(|it| it.body["items"].clone())
     };
     let (said, done) = (ask(true).await, ask(false).await);
-    if said != done {
+    if said.is_none() || said != done {
         let found = format!("said: {said:?}; done: {done:?}");
         world.ground.chronicle.broke("rehearsed", found);
     }
