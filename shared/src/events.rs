@@ -181,6 +181,17 @@ pub enum Event {
     /// Everything was compared with what Mux has (S0-112).
     #[serde(rename = "comparison.ended")]
     ComparisonEnded { found: Findings },
+    /// A share link lives until another time than before.
+    #[serde(rename = "share.extended")]
+    ShareExtended {
+        share: ShareId,
+        asset: AssetId,
+        #[serde(with = "time::serde::rfc3339")]
+        until: OffsetDateTime,
+    },
+    /// A share link has another label.
+    #[serde(rename = "share.relabelled")]
+    ShareRelabelled { share: ShareId, asset: AssetId },
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ fn table() -> Vec<Row> {
     // What names nothing of anybody is everybody's own.
     let readers_of_own = [401, 200, 200, 403, 200, 200, 200];
     let makers = [401, 201, 403, 403, 201, 201, 201];
+    let admins_of_own = [401, 403, 403, 403, 403, 200, 200];
     let operators = [401, 403, 403, 403, 403, 403, 200];
     let operators_of_none = [401, 403, 403, 403, 403, 403, 404];
     let makers_of_runs = [401, 403, 403, 403, 403, 403, 201];
@@ -98,7 +99,15 @@ fn table() -> Vec<Row> {
         row(Method::POST, "/api/webhooks/mux", nobody),
         row(Method::GET, "/api/share/{token}", everybody),
         row(Method::GET, "/api/shares", readers_of_own),
+        with(
+            || json!({"label": "for somebody else"}),
+            row(Method::PATCH, "/api/shares/{id}", editors),
+        ),
         row(Method::DELETE, "/api/shares/{id}", editors),
+        with(
+            || json!({}),
+            row(Method::POST, "/api/shares/revoke", admins_of_own),
+        ),
         row(Method::GET, "/api/assets", readers_of_own),
         row(Method::GET, "/api/assets/{id}", readers),
         with(rename, row(Method::PATCH, "/api/assets/{id}", editors)),
@@ -113,6 +122,10 @@ fn table() -> Vec<Row> {
         with(
             share,
             row(Method::POST, "/api/assets/{id}/shares", makers_of_foreign),
+        ),
+        with(
+            || json!({}),
+            row(Method::POST, "/api/assets/{id}/shares/revoke", editors),
         ),
     ]
 }

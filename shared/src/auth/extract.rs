@@ -21,6 +21,17 @@ pub struct Reader(pub Member);
 /// Somebody who may upload, change, share and take back.
 pub struct Editor(pub Member);
 
+/// Somebody who runs the workspace.
+pub struct Admin(pub Member);
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        allowed(member(parts, app).await?, Role::administers).map(Self)
+    }
+}
+
 /// Somebody who operates the portal: an admin of the one organisation that does.
 pub struct Operator(pub Member);
 

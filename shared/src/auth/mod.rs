@@ -9,7 +9,7 @@ mod model;
 
 pub use self::{
     claims::SessionError,
-    extract::{Editor, Operator, Reader},
+    extract::{Admin, Editor, Operator, Reader},
     keys::Sessions,
     model::{Member, Role},
 };

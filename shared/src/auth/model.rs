@@ -36,6 +36,11 @@ impl Role {
         matches!(self, Self::Admin | Self::Agency | Self::Client)
     }
 
+    /// May do what concerns everybody of the workspace.
+    pub fn administers(self) -> bool {
+        self == Self::Admin
+    }
+
     /// May operate the portal, in the organisation that does.
     pub fn operates(self) -> bool {
         self == Self::Admin

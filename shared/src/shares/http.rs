@@ -6,13 +6,14 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     ShareError,
+    manage::{self, Taken},
     model::{Label, Life, ShareLink, ShareToken, State},
     service::{self, Extras},
 };
 use crate::{
     app::{App, Parts},
     assets::{PageQuery, Title},
-    auth::{Editor, Reader},
+    auth::{Admin, Editor, Reader},
     http::{Json, Path, Query},
     ids::{AssetId, RequestId, ShareId},
     problem::Problem,
@@ -29,7 +30,9 @@ pub fn guest_routes() -> Vec<Route> {
 pub fn tenant_routes() -> Vec<Route> {
     vec![
         Route::get("/api/shares", list),
+        Route::patch("/api/shares/{id}", change),
         Route::delete("/api/shares/{id}", revoke),
+        Route::post("/api/shares/revoke", revoke_all),
     ]
 }
 
@@ -38,6 +41,7 @@ pub fn asset_routes() -> Vec<Route> {
     vec![
         Route::get("/api/assets/{id}/shares", list_of_asset),
         Route::post("/api/assets/{id}/shares", create),
+        Route::post("/api/assets/{id}/shares/revoke", revoke_all_of_asset),
     ]
 }
 
@@ -238,6 +242,76 @@ async fn revoke(
     Editor(member): Editor,
     Path(id): Path<ShareId>,
 ) -> Result<Json<ShareBody>, Problem> {
-    let link = service::revoke(&app, &member, id).await?;
+    let link = manage::revoke(&app, &member, id).await?;
     Ok(Json(ShareBody::of(link, app.clock.now())))
+}
+
+/// What is not said stays as it is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ChangeBody {
+    label: Option<String>,
+    /// From now on.
+    expires_in_hours: Option<u32>,
+}
+
+async fn change(
+    Handle(app): Handle<App>,
+    Editor(member): Editor,
+    Path(id): Path<ShareId>,
+    Json(body): Json<ChangeBody>,
+) -> Result<Json<ShareBody>, Problem> {
+    let label = body.label.map(|it| it.parse()).transpose()?;
+    let usual = Duration::days(app.config.share_days.into());
+    let most = app.config.share_max();
+    let hours = body.expires_in_hours;
+    let life = hours
+        .map(|it| Life::new(Some(it), usual, most))
+        .transpose()?;
+    let link = manage::change(&app, &member, id, label, life).await?;
+    Ok(Json(ShareBody::of(link, app.clock.now())))
+}
+
+/// `cursor` is the `nextCursor` of the step before: a hundred links are taken back by one request.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokeBody {
+    cursor: Option<ShareId>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RevokedBody {
+    /// Links that were active until now.
+    revoked: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<ShareId>,
+}
+
+impl From<Taken> for RevokedBody {
+    fn from(taken: Taken) -> Self {
+        Self {
+            revoked: taken.revoked,
+            next_cursor: taken.next,
+        }
+    }
+}
+
+async fn revoke_all(
+    Handle(app): Handle<App>,
+    Admin(member): Admin,
+    Json(body): Json<RevokeBody>,
+) -> Result<Json<RevokedBody>, Problem> {
+    let taken = manage::revoke_all(&app, &member, None, body.cursor).await?;
+    Ok(Json(taken.into()))
+}
+
+async fn revoke_all_of_asset(
+    Handle(app): Handle<App>,
+    Editor(member): Editor,
+    Path(asset): Path<AssetId>,
+    Json(body): Json<RevokeBody>,
+) -> Result<Json<RevokedBody>, Problem> {
+    let taken = manage::revoke_all(&app, &member, Some(asset), body.cursor).await?;
+    Ok(Json(taken.into()))
 }

@@ -4,12 +4,13 @@
 
 mod error;
 mod http;
+mod manage;
 mod model;
 mod service;
 
 pub use self::{
     error::ShareError,
     http::{asset_routes, guest_routes, tenant_routes},
+    manage::end,
     model::{ShareLink, ShareToken},
-    service::end,
 };

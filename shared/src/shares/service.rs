@@ -14,7 +14,7 @@ use crate::{
     events::{Act, Actor, Event},
     ids::{AssetId, RequestId, ShareId, TenantId},
     mux::Audience,
-    store::{ATTEMPTS, Guard, Page, StoreError, Write, keys},
+    store::{Guard, Page, StoreError, Write, keys},
 };
 
 /// Makes a link to a video that is there or on its way. The token is in this answer and nowhere else.
@@ -158,65 +158,6 @@ async fn note(app: &Parts, act: &Act, tenant: TenantId, event: Event) -> Result<
     }
 }
 
-/// Takes a link back. Taking it back again changes nothing.
-pub(super) async fn revoke(
-    app: &Parts,
-    member: &Member,
-    id: ShareId,
-) -> Result<ShareLink, ShareError> {
-    let mut attempt = 1;
-    loop {
-        let link: Option<ShareLink> = app.store.get(&keys::share(id)).await?;
-        let before = link
-            .filter(|link| link.tenant == member.tenant)
-            .ok_or(ShareError::Unknown)?;
-        if before.state != State::Active {
-            return Ok(before);
-        }
-        let mut next = before.clone();
-        next.version += 1;
-        next.state = State::Revoked {
-            at: app.clock.now(),
-            by: member.user,
-        };
-        let revoked = Event::ShareRevoked {
-            share: id,
-            asset: next.asset,
-        };
-        let event = member.act().write(app, member.tenant, revoked)?;
-        let writes = vec![row(&next, Guard::Version(before.version))?, event];
-        match app.store.commit(writes).await {
-            Ok(()) => return Ok(next),
-            Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// Ends a link whose video is gone. One that was taken back, or has ended, stays as it is.
-pub async fn end(app: &Parts, act: &Act, link: &ShareLink) -> Result<bool, StoreError> {
-    if link.state != State::Active {
-        return Ok(false);
-    }
-    let mut next = link.clone();
-    next.version += 1;
-    next.state = State::Ended {
-        at: app.clock.now(),
-    };
-    let ended = Event::ShareEnded {
-        share: link.id,
-        asset: link.asset,
-    };
-    let event = act.write(app, link.tenant, ended)?;
-    let writes = vec![row(&next, Guard::Version(link.version))?, event];
-    match app.store.commit(writes).await {
-        Ok(()) => Ok(true),
-        // Somebody took it back just now.
-        Err(StoreError::Conflict { .. }) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// The tenant's links, newest first, after the given one.
 pub(super) async fn list(
     app: &Parts,
@@ -243,7 +184,7 @@ pub(super) async fn list_of_asset(
     Ok(app.store.list(&listing, after.as_ref(), limit).await?)
 }
 
-fn row(link: &ShareLink, guard: Guard) -> Result<Write, StoreError> {
+pub(super) fn row(link: &ShareLink, guard: Guard) -> Result<Write, StoreError> {
     let key = keys::listed_share(link.tenant, link.asset, link.id);
     Write::put(key, link, guard)
 }
