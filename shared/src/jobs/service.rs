@@ -59,9 +59,3 @@ pub async fn last_successes(
     let last = |lease: Option<Lease>| lease.and_then(|it| it.last_success);
     Ok((last(replay), last(reconcile)))
 }
-
-/// When a job last went well; `None` if it never did.
-pub async fn last_success(app: &Parts, job: Job) -> Result<Option<OffsetDateTime>, StoreError> {
-    let lease: Option<Lease> = app.store.get(&keys::job(job.name())).await?;
-    Ok(lease.and_then(|it| it.last_success))
-}

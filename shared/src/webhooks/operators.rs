@@ -14,9 +14,10 @@ use time::OffsetDateTime;
 use super::model::{RECEIPT_LIFE, Receipt};
 use crate::{
     app::App,
+    assets::PageQuery,
     auth::Operator,
     events::{Act, Actor, Event},
-    http::{Json, PAGE, PAGE_MAX, Path, Query},
+    http::{Json, Path, Query},
     ids::{RequestId, RunId, UserId},
     mux::MuxEventId,
     problem::{Kind, Problem},
@@ -30,13 +31,6 @@ pub fn operators_routes() -> Vec<Route> {
         Route::post("/api/ops/replay-runs", begin),
         Route::post("/api/ops/replay-runs/{id}/end", end),
     ]
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PageQuery {
-    limit: Option<u32>,
-    cursor: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -62,29 +56,20 @@ struct EventBody {
 async fn unmatched(
     State(app): State<App>,
     _: Operator,
-    Query(page): Query<PageQuery>,
+    Query(page): Query<PageQuery<String>>,
 ) -> Result<Json<UnmatchedBody>, Problem> {
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(Problem::new(
-            Kind::InvalidField,
-            "limit must be from 1 to 100",
-        ));
-    }
-    let after = match &page.cursor {
-        Some(cursor) => Some(place(cursor).ok_or(Problem::new(
-            Kind::InvalidField,
-            "cursor is not one of ours",
-        ))?),
-        None => None,
-    };
+    let (cursor, limit) = page.read()?;
+    let foreign = || Problem::new(Kind::InvalidField, "cursor is not one of ours");
+    let after = cursor
+        .map(|it| place(&it).ok_or_else(foreign))
+        .transpose()?;
     let after = after.map(|(received, event)| keys::unmatched_receipt(&event, received));
     let listing = keys::unmatched();
     let page = app
         .store
         .list::<Receipt>(&listing, after.as_ref(), limit)
         .await?;
-    let last = page.items.last().filter(|_| page.more).map(cursor);
+    let last = page.items.last().filter(|_| page.more).map(cursor_of);
     let events = page.items.into_iter().map(|it| EventBody {
         id: it.event.as_str().to_owned(),
         r#type: it.kind,
@@ -100,7 +85,7 @@ async fn unmatched(
 /// Longer than any event's id (see `mux::types`).
 const ID_MAX: usize = 255;
 
-fn cursor(receipt: &Receipt) -> String {
+fn cursor_of(receipt: &Receipt) -> String {
     let nanos = receipt.received_at.unix_timestamp_nanos();
     format!("{nanos}-{}", receipt.event.as_str())
 }
