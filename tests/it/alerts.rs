@@ -4,22 +4,19 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use time::ext::NumericalDuration;
 
-use crate::support::{Caller, Story, TestApp, Wishes};
+use crate::support::{CRON, Caller, Story, TestApp, Wishes};
 
 async fn watched() -> TestApp {
     TestApp::with(Wishes {
         shaky_table: true,
-        variables: vec![("CRON_SECRET", "of-the-schedule")],
+        variables: vec![CRON],
         ..Wishes::default()
     })
     .await
 }
 
 async fn woken(test: &TestApp, job: &str) {
-    let schedule = test
-        .anonymous()
-        .with("authorization", "Bearer of-the-schedule");
-    schedule.get(&format!("/api/cron/{job}")).await.ok();
+    test.woken(job).await.ok();
 }
 
 async fn standing(test: &TestApp) -> Vec<String> {

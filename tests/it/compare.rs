@@ -4,22 +4,19 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use time::ext::NumericalDuration;
 
-use crate::support::{Fault, Story, TestApp, Wishes, actors::order, answer::text};
+use crate::support::{CRON, Fault, Story, TestApp, Wishes, actors::order, answer::text};
 
 async fn comparing() -> TestApp {
     TestApp::with(Wishes {
         rate_limit: true,
-        variables: vec![("CRON_SECRET", "of-the-schedule")],
+        variables: vec![CRON],
         ..Wishes::default()
     })
     .await
 }
 
 async fn reconciled(test: &TestApp) -> Value {
-    let schedule = test
-        .anonymous()
-        .with("authorization", "Bearer of-the-schedule");
-    let answer = schedule.get("/api/cron/reconcile").await.ok();
+    let answer = test.woken("reconcile").await.ok();
     answer["pass"].clone()
 }
 

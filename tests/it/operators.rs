@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use time::ext::NumericalDuration;
 
-use crate::support::{Actor, Caller, Story, TableFault, TestApp, Wishes, answer::text};
+use crate::support::{Actor, CRON, Caller, Story, TableFault, TestApp, Wishes, answer::text};
 
 pub(crate) const LETTERS: &str = "/api/ops/dead-letters";
 pub(crate) const REPLAY: &str = "/api/ops/dead-letters/replay";
@@ -13,7 +13,7 @@ pub(crate) const REPLAY: &str = "/api/ops/dead-letters/replay";
 pub(crate) async fn shaky() -> TestApp {
     TestApp::with(Wishes {
         shaky_table: true,
-        variables: vec![("CRON_SECRET", "of-the-schedule")],
+        variables: vec![CRON],
         ..Wishes::default()
     })
     .await
@@ -24,10 +24,7 @@ pub(crate) fn dana(test: &TestApp) -> Actor<'_> {
 }
 
 pub(crate) async fn replay_run(test: &TestApp) -> Value {
-    let schedule = test
-        .anonymous()
-        .with("authorization", "Bearer of-the-schedule");
-    schedule.get("/api/cron/dlq-replay").await.ok()["pass"].clone()
+    test.woken("dlq-replay").await.ok()["pass"].clone()
 }
 
 /// An upload whose events all met no table, and then were tried in vain until they were parked.

@@ -7,14 +7,12 @@ use serde_json::{Value, json};
 use shared::{assets::Asset, clock::Clock, store::keys};
 use time::ext::NumericalDuration;
 
-use crate::support::{Fault, Story, TestApp, Wishes, actors::order, answer::text};
-
-const SECRET: &str = "of-the-schedule";
+use crate::support::{CRON, Fault, Story, TestApp, Wishes, actors::order, answer::text};
 
 async fn quiet() -> TestApp {
     TestApp::with(Wishes {
         rate_limit: true,
-        variables: vec![("CRON_SECRET", SECRET)],
+        variables: vec![CRON],
         ..Wishes::default()
     })
     .await
@@ -22,9 +20,7 @@ async fn quiet() -> TestApp {
 
 /// What a run did. Mux's webhooks are delivered when a test says so; these tests never do.
 async fn reconciled(test: &TestApp) -> Value {
-    let bearer = format!("Bearer {SECRET}");
-    let schedule = test.anonymous().with("authorization", &bearer);
-    let answer = schedule.get("/api/cron/reconcile").await.ok();
+    let answer = test.woken("reconcile").await.ok();
     assert_eq!(answer["ran"], true);
     answer["pass"].clone()
 }

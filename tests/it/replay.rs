@@ -12,16 +12,14 @@ use shared::{
 use time::{Duration, ext::NumericalDuration};
 
 use crate::support::{
-    Story, TableFault, TestApp, Wishes,
+    CRON, Story, TableFault, TestApp, Wishes,
     answer::{Answer, text},
 };
-
-const SECRET: &str = "of-the-schedule";
 
 async fn shaky() -> TestApp {
     TestApp::with(Wishes {
         shaky_table: true,
-        variables: vec![("CRON_SECRET", SECRET)],
+        variables: vec![CRON],
         ..Wishes::default()
     })
     .await
@@ -29,9 +27,7 @@ async fn shaky() -> TestApp {
 
 /// What the schedule is answered.
 async fn woken(test: &TestApp) -> Answer {
-    let bearer = format!("Bearer {SECRET}");
-    let schedule = test.anonymous().with("authorization", &bearer);
-    schedule.get("/api/cron/dlq-replay").await
+    test.woken("dlq-replay").await
 }
 
 /// What a run did.

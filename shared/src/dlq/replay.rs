@@ -108,10 +108,8 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReplayError> {
             Some(_) | None => {}
         }
         pass.received += u32::try_from(messages.len()).unwrap_or(u32::MAX);
-        let opened = stream::iter(messages)
-            .then(|it| open(app, it))
-            .collect()
-            .await;
+        // All at once: on a slow table, one after the other would outlast the lease.
+        let opened = future::join_all(messages.into_iter().map(|it| open(app, it))).await;
         let fates = stream::iter(by_subject(opened))
             .map(|letters| async move {
                 let mut fates = Vec::with_capacity(letters.len());

@@ -10,6 +10,7 @@ use crate::{
     assets::Asset,
     ids::RunId,
     jobs::{self, Job},
+    mux::MuxError,
     store::{StoreError, keys},
     telemetry,
 };
@@ -151,7 +152,7 @@ async fn find_uploads(asking: &mut Asking<'_>, pass: &mut Pass, unheard: Vec<Ass
             Ok(uploads) => uploads,
             Err(error) => {
                 pass.failed += 1;
-                asking.limited = matches!(error, crate::mux::MuxError::Limited);
+                asking.limited = matches!(error, MuxError::Limited);
                 tracing::warn!(error = telemetry::chain(&error), "uploads not listed");
                 return;
             }

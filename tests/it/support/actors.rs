@@ -10,6 +10,9 @@ use tower::ServiceExt;
 
 use super::{Answer, ORIGIN, TestApp, answer::text};
 
+/// The variable by which a schedule proves itself, and what it is in tests.
+pub(crate) const CRON: (&str, &str) = ("CRON_SECRET", "of-the-schedule");
+
 /// Who sends a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
@@ -31,6 +34,13 @@ pub(crate) struct Actor<'a> {
 }
 
 impl TestApp {
+    /// What the schedule is answered that wakes this job. The app must have been given [`CRON`].
+    pub(crate) async fn woken(&self, job: &str) -> Answer {
+        let bearer = format!("Bearer {}", CRON.1);
+        let schedule = self.anonymous().with("authorization", &bearer);
+        schedule.get(&format!("/api/cron/{job}")).await
+    }
+
     /// The admin of Northside Athletics.
     pub(crate) fn ada(&self) -> Actor<'_> {
         self.as_caller(Caller::Person("ada"))

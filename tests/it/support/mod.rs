@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::mux::Faults;
 pub(crate) use self::{
-    actors::{Actor, Caller},
+    actors::{Actor, CRON, Caller},
     answer::Answer,
     events::Story,
     mux::Fault,
