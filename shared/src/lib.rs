@@ -3,6 +3,7 @@
 //! Read in this order: [`boot`] (what is deployed), [`router`] (what can be asked), then a slice.
 //! `shared/ARCHITECTURE.md` is the map.
 
+pub mod address;
 pub mod alerts;
 pub mod app;
 pub mod assets;

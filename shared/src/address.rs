@@ -1,0 +1,27 @@
+//! Where a request comes from, as the platform says it. Never what a client can write itself: a
+//! header such as `X-Forwarded-For` is not looked at where anybody but the platform may set it.
+
+use std::{fmt, net::IpAddr};
+
+use axum::{extract::OptionalFromRequestParts, http::request::Parts};
+
+use crate::problem::Problem;
+
+/// The client's network address. It is about a person, so `Debug` shows nothing of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+impl fmt::Debug for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientAddress(…)")
+    }
+}
+
+/// As the runtime's adapter has put it into the request's extensions.
+impl<S: Sync> OptionalFromRequestParts<S> for ClientAddress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Problem> {
+        Ok(parts.extensions.get().copied())
+    }
+}
