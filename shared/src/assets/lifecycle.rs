@@ -35,9 +35,9 @@ struct Upload {
     stage: UploadStage,
     /// Kept while a file may be sent to it, and not a moment longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    url: Option<Latest<UploadUrl>>,
+    url: Option<Told<UploadUrl>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    failure: Option<Latest<Failure>>,
+    failure: Option<Told<Failure>>,
 }
 
 /// One asset at Mux.
@@ -48,18 +48,20 @@ struct Take {
     since: OffsetDateTime,
     stage: AssetStage,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    playback_ids: Option<Latest<Vec<PlaybackId>>>,
+    signed: Option<Told<PlaybackId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    millis: Option<Latest<u64>>,
+    public: Option<Told<PlaybackId>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    aspect_ratio: Option<Latest<String>>,
+    millis: Option<Told<u64>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    failure: Option<Latest<Failure>>,
+    aspect_ratio: Option<Told<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<Told<Failure>>,
 }
 
-/// A value, with the snapshot that told it. The latest snapshot wins.
+/// A value, with the snapshot that told it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Latest<T> {
+struct Told<T> {
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
     by: MuxEventId,
@@ -75,14 +77,27 @@ pub struct Stamp {
 
 impl Stamp {
     /// Keeps the later of what is known and what is told. What is not told changes nothing.
-    fn learn<T: Ord>(&self, known: &mut Option<Latest<T>>, told: Option<T>) {
-        let told = told.map(|value| Latest {
+    fn learn<T: Ord>(&self, known: &mut Option<Told<T>>, told: Option<T>) {
+        let told = told.map(|value| Told {
             at: self.at,
             by: self.by.clone(),
             value,
         });
         if told > *known {
             *known = told;
+        }
+    }
+
+    /// Keeps the earlier of what is known and what is told.
+    fn learn_first<T: Ord>(&self, known: &mut Option<Told<T>>, told: Option<T>) {
+        let Some(value) = told else { return };
+        let told = Told {
+            at: self.at,
+            by: self.by.clone(),
+            value,
+        };
+        if known.as_ref().is_none_or(|known| told < *known) {
+            *known = Some(told);
         }
     }
 }
@@ -132,7 +147,9 @@ impl Lifecycle {
         }
         let take = self.heard_of_asset(stamp, &news.asset);
         take.stage = take.stage.max(news.stage);
-        stamp.learn(&mut take.playback_ids, news.playback_ids.clone());
+        // The first one: those that come later are of single links, and go with them.
+        stamp.learn_first(&mut take.signed, news.signed.clone());
+        stamp.learn_first(&mut take.public, news.public.clone());
         stamp.learn(&mut take.millis, news.millis);
         stamp.learn(&mut take.aspect_ratio, news.aspect_ratio.clone());
         stamp.learn(&mut take.failure, news.failure.clone());
@@ -153,7 +170,8 @@ impl Lifecycle {
         let take = self.assets.entry(id.clone()).or_insert(Take {
             since: stamp.at,
             stage: AssetStage::Preparing,
-            playback_ids: None,
+            signed: None,
+            public: None,
             millis: None,
             aspect_ratio: None,
             failure: None,
@@ -164,7 +182,7 @@ impl Lifecycle {
 
     /// Whether the news say nothing that is not known.
     pub fn knows(&self, news: &Subject) -> bool {
-        fn same<T: PartialEq>(known: Option<&Latest<T>>, told: Option<&T>) -> bool {
+        fn same<T: PartialEq>(known: Option<&Told<T>>, told: Option<&T>) -> bool {
             told.is_none_or(|told| known.is_some_and(|it| it.value == *told))
         }
         match news {
@@ -179,7 +197,8 @@ impl Lifecycle {
             }
             Subject::Asset(news) => self.assets.get(&news.asset).is_some_and(|take| {
                 take.stage >= news.stage
-                    && same(take.playback_ids.as_ref(), news.playback_ids.as_ref())
+                    && (news.signed.is_none() || take.signed.is_some())
+                    && (news.public.is_none() || take.public.is_some())
                     && same(take.millis.as_ref(), news.millis.as_ref())
                     && same(take.aspect_ratio.as_ref(), news.aspect_ratio.as_ref())
             }),
@@ -234,9 +253,15 @@ impl Lifecycle {
         Some((id, &upload.url.as_ref()?.value))
     }
 
-    /// The signed playback id that everybody watches through.
-    pub fn playback_id(&self) -> Option<&PlaybackId> {
-        self.take()?.1.playback_ids.as_ref()?.value.first()
+    /// The asset of Mux that is played, and the signed playback id that it was made with.
+    pub fn playable(&self) -> Option<(&MuxAssetId, &PlaybackId)> {
+        let (id, take) = self.take()?;
+        Some((id, &take.signed.as_ref()?.value))
+    }
+
+    /// A playback id that anybody can play who knows it. No video of ours is made with one.
+    pub fn public_playback(&self) -> Option<&PlaybackId> {
+        Some(&self.take()?.1.public.as_ref()?.value)
     }
 
     /// How long the video is.
@@ -260,7 +285,7 @@ impl Lifecycle {
 
     /// The time of the latest news that is still known.
     pub fn latest(&self) -> Option<OffsetDateTime> {
-        fn at<T>(it: Option<&Latest<T>>) -> Option<OffsetDateTime> {
+        fn at<T>(it: Option<&Told<T>>) -> Option<OffsetDateTime> {
             it.map(|it| it.at)
         }
         let uploads = self
@@ -268,7 +293,7 @@ impl Lifecycle {
             .values()
             .flat_map(|it| [Some(it.since), at(it.url.as_ref()), at(it.failure.as_ref())]);
         let assets = self.assets.values().flat_map(|it| {
-            let ids = at(it.playback_ids.as_ref());
+            let ids = at(it.signed.as_ref());
             let ratio = at(it.aspect_ratio.as_ref());
             [
                 Some(it.since),

@@ -3,7 +3,7 @@
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 use super::lifecycle::{Lifecycle, Stamp, Verdict};
-use crate::mux::{MuxEvent, MuxEventId};
+use crate::mux::{MuxEvent, MuxEventId, PlaybackId};
 
 const START: OffsetDateTime = datetime!(2026-01-05 09:00 UTC);
 
@@ -184,18 +184,32 @@ fn the_address_to_send_to_is_forgotten_as_soon_as_it_is_not_needed() {
     }
 }
 
+/// A link's own playback id is made later, and goes with the link.
+#[test]
+fn the_playback_id_of_a_video_is_the_first_one_whatever_is_added() {
+    let ready = event(1, ("video.asset.ready", "ready", "1"));
+    let mut later = event(2, ("video.asset.updated", "ready", "1"));
+    if let crate::mux::Subject::Asset(news) = &mut later.subject {
+        news.signed = Some(PlaybackId::new("a link's own"));
+    }
+    for order in [[0, 1], [1, 0]] {
+        let lifecycle = told(&[ready.clone(), later.clone()], &order);
+        assert_eq!(lifecycle.playable().unwrap().1.as_str(), "play1");
+    }
+}
+
 #[test]
 fn a_snapshot_without_playback_ids_takes_none_away() {
     let ready = event(1, ("video.asset.ready", "ready", "1"));
     let mut later = event(2, ("video.asset.updated", "ready", "1"));
     later.id = MuxEventId::new("later");
     if let crate::mux::Subject::Asset(news) = &mut later.subject {
-        news.playback_ids = None;
+        news.signed = None;
     }
     for order in [[0, 1], [1, 0]] {
         assert!(
             told(&[ready.clone(), later.clone()], &order)
-                .playback_id()
+                .playable()
                 .is_some()
         );
     }

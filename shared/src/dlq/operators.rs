@@ -298,7 +298,7 @@ impl AssetBody {
         Self {
             status: asset.status(now),
             version: asset.version,
-            playable: asset.lifecycle.playback_id().is_some(),
+            playable: asset.lifecycle.playable().is_some(),
             duration_millis: asset.lifecycle.millis(),
             aspect_ratio: asset.lifecycle.aspect_ratio().map(str::to_owned),
             error: asset.failure().map(|it| it.message.clone()),

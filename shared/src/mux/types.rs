@@ -63,8 +63,10 @@ pub struct AssetNews {
     pub asset: MuxAssetId,
     pub upload: Option<MuxUploadId>,
     pub stage: AssetStage,
-    /// `None` when the snapshot does not speak of them, which is not the same as having none.
-    pub playback_ids: Option<Vec<PlaybackId>>,
+    /// The first of its signed playback ids.
+    pub signed: Option<PlaybackId>,
+    /// The first of those that anybody can play.
+    pub public: Option<PlaybackId>,
     pub millis: Option<u64>,
     pub aspect_ratio: Option<String>,
     pub failure: Option<Failure>,
@@ -298,16 +300,18 @@ impl WireData<'_> {
             ("video.asset.errored", _) | (_, Some("errored")) => AssetStage::Errored,
             _ => AssetStage::Preparing,
         };
-        let signed = |it: WirePlaybackId<'_>| {
-            (it.policy.as_deref() == Some("signed")).then(|| PlaybackId::new(it.id))
+        let playback_ids = self.playback_ids.unwrap_or_default();
+        let first = |policy| {
+            let mut ids = playback_ids.iter();
+            ids.find(|it| it.policy.as_deref() == Some(policy))
+                .map(|it| PlaybackId::new(it.id.as_ref()))
         };
         Some(AssetNews {
             asset: MuxAssetId::new(self.id.filter(is_id)?),
             upload: self.upload_id.filter(is_id).map(MuxUploadId::new),
             stage,
-            playback_ids: self
-                .playback_ids
-                .map(|ids| ids.into_iter().filter_map(signed).collect()),
+            signed: first("signed"),
+            public: first("public"),
             millis: self.duration.and_then(millis),
             aspect_ratio: self.aspect_ratio.map(Cow::into_owned),
             failure: self.errors.map(Failure::from),

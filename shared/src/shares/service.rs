@@ -133,7 +133,7 @@ fn play(
         | Status::Expired => return Err(ShareError::NotReady),
     }
     let expires_at = link.token_expiry(now);
-    let playback = asset.lifecycle.playback_id().ok_or(ShareError::NotReady)?;
+    let (_, playback) = asset.lifecycle.playable().ok_or(ShareError::NotReady)?;
     let address = |audience| app.playback.address(playback, audience, expires_at);
     let extra = |wanted: bool, audience| wanted.then(|| address(audience)).transpose();
     Ok(Opened {
