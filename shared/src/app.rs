@@ -8,7 +8,9 @@ use crate::{
     config::Config,
     dlq::DeadLetters,
     ids::IdSource,
+    mail::Mail,
     mux::{MuxClient, PlaybackSigner, WebhookVerifier},
+    shares::Grants,
     store::Store,
     webhooks::Counting,
 };
@@ -28,4 +30,7 @@ pub struct Parts {
     pub webhooks: WebhookVerifier,
     pub sessions: Sessions,
     pub counting: Counting,
+    pub grants: Grants,
+    /// Nothing, where no mail server is set up.
+    pub mail: Option<Mail>,
 }

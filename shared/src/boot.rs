@@ -13,8 +13,10 @@ use crate::{
     config::{Config, ConfigError},
     dlq::DeadLetters,
     ids::{self, AssetId, IdSource},
+    mail::{Mail, MailError},
     mux::{MuxClient, PlaybackSigner, SigningError, WebhookVerifier},
     router::{self, Deployable},
+    shares::Grants,
     store::{Store, keys},
     telemetry,
     webhooks::Counting,
@@ -27,6 +29,8 @@ pub enum BootError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Signing(#[from] SigningError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
     #[error("an http client could not be made")]
     Http(#[from] reqwest::Error),
 }
@@ -78,7 +82,12 @@ pub async fn reconcile() -> Result<Router, BootError> {
     function(Deployable::Reconcile).await
 }
 
-/// `functions/dlq-replay`, `functions/reconcile`: the same jobs, woken by a schedule.
+/// `api/cron/retire.rs`: does what is due about links, woken over HTTP.
+pub async fn retire() -> Result<Router, BootError> {
+    function(Deployable::Retire).await
+}
+
+/// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`: the same jobs, woken by a schedule.
 pub async fn job() -> Result<App, BootError> {
     app().await
 }
@@ -141,6 +150,12 @@ pub fn assemble(
         webhooks: WebhookVerifier::new(&config.mux_webhook_secrets),
         sessions: Sessions::new(config.clerk_jwks.clone())?,
         counting: Counting::default(),
+        grants: Grants::new(&config.grant_key),
+        mail: config
+            .smtp
+            .as_ref()
+            .map(|smtp| Mail::new(smtp, &config.mail_from))
+            .transpose()?,
         config,
     }))
 }

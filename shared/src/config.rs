@@ -55,6 +55,18 @@ pub struct Config {
     pub share_days: u16,
     /// `SHARE_MAX_DAYS`: how long a link may live at the most. Default 30.
     pub share_max_days: u16,
+    /// `SIGNED_PLAYBACK_ENFORCED`: `false` also plays a video that has none but a public playback id,
+    /// without a token (S0-088). Default `true`.
+    pub signed_playback: bool,
+    /// `GRANT_KEY`: what is given to viewers for what they have shown is signed with it.
+    pub grant_key: SecretString,
+    /// `PSEUDONYM_KEY`: what addresses of people and networks are hidden under.
+    pub pseudonym_key: SecretString,
+    /// `SMTP_URL`: the mail server, as `smtps://user:password@server`. Without it, no link can ask for
+    /// a code.
+    pub smtp: Option<SecretString>,
+    /// `MAIL_FROM`: who mail is from. Default `Motion Mavericks Portal <portal@localhost>`.
+    pub mail_from: String,
     /// `UPLOAD_MAX_BYTES`: the largest file that may be uploaded. Default 50 GiB.
     pub upload_max_bytes: u64,
 }
@@ -95,6 +107,11 @@ impl Config {
         let public_url = vars.url("PUBLIC_URL", None);
         let share_days = vars.or("SHARE_DAYS", "7");
         let share_max_days = vars.or("SHARE_MAX_DAYS", "30");
+        let signed_playback = vars.or("SIGNED_PLAYBACK_ENFORCED", "true");
+        let grant_key: Option<String> = vars.secret("GRANT_KEY");
+        let pseudonym_key: Option<String> = vars.secret("PSEUDONYM_KEY");
+        let smtp = vars.lookup_text("SMTP_URL");
+        let mail_from = vars.or("MAIL_FROM", "Motion Mavericks Portal <portal@localhost>");
         let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
         let days: Option<u16> = share_days;
         if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
@@ -121,6 +138,11 @@ impl Config {
                 public_url: public_url?,
                 share_days: share_days?,
                 share_max_days: share_max_days?,
+                signed_playback: signed_playback?,
+                grant_key: grant_key?.into(),
+                pseudonym_key: pseudonym_key?.into(),
+                smtp: smtp.map(Into::into),
+                mail_from: mail_from?,
                 upload_max_bytes: upload_max_bytes?,
             })
         };
@@ -140,6 +162,9 @@ impl Config {
         Duration::days(self.share_max_days.into())
     }
 }
+
+/// The length of a secret of ours, in bytes: as long as what HMAC-SHA256 makes of it (RFC 2104).
+const SECRET_MIN: usize = 32;
 
 /// A web origin: scheme, host and port, spelled as a browser spells it (RFC 6454, section 6.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,6 +228,15 @@ impl Vars<'_> {
         }
     }
 
+    /// A secret of ours: what can be guessed protects nothing.
+    fn secret(&mut self, name: &str) -> Option<String> {
+        let text: String = self.required(name)?;
+        if text.len() < SECRET_MIN {
+            return self.fault(name, "is shorter than 32 characters");
+        }
+        Some(text)
+    }
+
     /// One or more values, separated by commas.
     fn list<T: FromStr>(&mut self, name: &str) -> Vec<T> {
         let text: String = self.required(name).unwrap_or_default();
@@ -250,6 +284,7 @@ mod tests {
             "CLERK_ISSUER" | "PUBLIC_URL" | "ALLOWED_ORIGINS" => "https://portal.example",
             "MUX_WEBHOOK_SIGNING_SECRET" => "old, new",
             "TABLE_NAME" | "DEAD_LETTER_QUEUE_URL" => "x",
+            "GRANT_KEY" | "PSEUDONYM_KEY" => "0123456789abcdef0123456789abcdef",
             name if name.starts_with("MUX_TOKEN_") || name.starts_with("MUX_SIGNING_") => "x",
             _ => return None,
         };

@@ -8,9 +8,10 @@ use crate::{
     alerts::Alert,
     app::Parts,
     dlq::{Note, Reason},
-    ids::{AssetId, DeadLetterId, EventId, RequestId, RunId, ShareId, TenantId, UserId},
+    ids::{AssetId, DeadLetterId, EventId, RequestId, RunId, SessionId, ShareId, TenantId, UserId},
     mux::MuxEventId,
     reconcile::Findings,
+    shares::{Cut, Policy},
     store::{Guard, StoreError, Write, keys},
     webhooks::Outcome,
 };
@@ -63,7 +64,15 @@ pub enum Actor {
     /// A person who is signed in.
     User { id: UserId },
     /// Somebody who holds a share link.
-    Guest { share: ShareId },
+    Guest {
+        share: ShareId,
+        /// Which of its viewers, as long as one sitting lasts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionId>,
+        /// Who that is, if they are signed in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
+    },
     /// An event of Mux.
     Mux {
         event: MuxEventId,
@@ -192,6 +201,46 @@ pub enum Event {
     /// A share link has another label.
     #[serde(rename = "share.relabelled")]
     ShareRelabelled { share: ShareId, asset: AssetId },
+    /// A viewer of a share link got the next playback token.
+    #[serde(rename = "share.renewed")]
+    ShareRenewed { share: ShareId, asset: AssetId },
+    /// A viewer showed what a share link asks for.
+    #[serde(rename = "share.unlocked")]
+    ShareUnlocked { share: ShareId, by: Vec<Shown> },
+    /// Somebody tried to unlock a share link in vain.
+    #[serde(rename = "share.not-unlocked")]
+    ShareNotUnlocked { share: ShareId, by: Shown },
+    /// A share link asks for something else than before, or allows something else.
+    #[serde(rename = "share.rules-changed")]
+    ShareRulesChanged { share: ShareId },
+    /// A share link expires a day from now.
+    #[serde(rename = "share.expiring")]
+    ShareExpiring {
+        share: ShareId,
+        #[serde(with = "time::serde::rfc3339")]
+        at: OffsetDateTime,
+    },
+    /// A share link's time is over.
+    #[serde(rename = "share.expired")]
+    ShareExpired { share: ShareId },
+    /// Nothing that a share link ever gave out plays any more (S0-062, S0-086).
+    #[serde(rename = "share.cut")]
+    ShareCut {
+        share: ShareId,
+        #[serde(flatten)]
+        cut: Cut,
+    },
+    /// An organisation demands something else of its share links.
+    #[serde(rename = "policy.changed")]
+    PolicyChanged { policy: Policy },
+}
+
+/// What a viewer shows to a share link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shown {
+    Password,
+    Code,
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     ids::RequestId,
@@ -38,6 +38,22 @@ pub struct Path<T>(pub T);
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(Problem))]
 pub struct Query<T>(pub T);
+
+/// What a body says of something that can be there or not: nothing, which leaves it; `null`, which
+/// takes it away; or a value, which takes its place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Said<T> {
+    #[default]
+    Nothing,
+    Away,
+    This(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Said<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(from)?.map_or(Self::Away, Self::This))
+    }
+}
 
 /// The raw body. What is signed must be read as it was sent.
 pub struct Body(pub Bytes);

@@ -80,6 +80,8 @@ ids! {
     DeadLetterId = "dlq";
     /// One run of a job.
     RunId = "run";
+    /// One viewing session of a share link.
+    SessionId = "ses";
 }
 
 /// The text is not an id of the expected kind.
@@ -134,6 +136,13 @@ impl IdSource {
             u128::from_be_bytes(random),
         )
         .into()
+    }
+
+    /// Anything from 0 to 255, to spread what would otherwise happen at once.
+    pub fn jitter(&self) -> u8 {
+        let mut byte = [0];
+        (self.entropy)(&mut byte);
+        byte[0]
     }
 
     /// 256 random bits, for a secret that is shown once (S0-082 asks for 128).

@@ -80,6 +80,18 @@ kinds! {
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The service is not available right now";
     /// A dead letter that is tried again by itself cannot be discarded.
     LetterWaiting = "letter-waiting", CONFLICT, "The dead letter is still being tried";
+    /// The link asks for a viewer who is signed in.
+    ShareSignInRequired = "share-sign-in-required", UNAUTHORIZED, "Sign in to watch this";
+    /// The link asks for its password.
+    SharePasswordRequired = "share-password-required", FORBIDDEN, "This link has a password";
+    /// Another password.
+    SharePasswordWrong = "share-password-wrong", FORBIDDEN, "The password is wrong";
+    /// The link asks for a code that is sent by e-mail.
+    ShareCodeRequired = "share-code-required", FORBIDDEN, "This link asks for a code";
+    /// Another code, or one that is too old or was used.
+    ShareCodeWrong = "share-code-wrong", FORBIDDEN, "The code is wrong";
+    /// The organisation does not allow such links.
+    SharingPolicy = "sharing-policy", UNPROCESSABLE_ENTITY, "Your organisation does not allow this";
 }
 
 const FAULT: &str = "try again, or quote the request id to support";

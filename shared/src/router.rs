@@ -80,10 +80,11 @@ pub enum Deployable {
     Ops,
     DlqReplay,
     Reconcile,
+    Retire,
 }
 
 impl Deployable {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Uploads,
         Self::WebhooksMux,
         Self::Share,
@@ -92,6 +93,7 @@ impl Deployable {
         Self::Ops,
         Self::DlqReplay,
         Self::Reconcile,
+        Self::Retire,
     ];
 
     /// The name of its folder in `functions/`, of its binary and its log group.
@@ -105,6 +107,7 @@ impl Deployable {
             Self::Ops => "ops",
             Self::DlqReplay => "dlq-replay",
             Self::Reconcile => "reconcile",
+            Self::Retire => "retire",
         }
     }
 
@@ -112,7 +115,7 @@ impl Deployable {
     /// a route, too.
     pub const fn schedule(self) -> Option<&'static str> {
         match self {
-            Self::DlqReplay => Some("rate(1 minute)"),
+            Self::DlqReplay | Self::Retire => Some("rate(1 minute)"),
             Self::Reconcile => Some("rate(5 minutes)"),
             Self::Uploads
             | Self::WebhooksMux
@@ -145,6 +148,7 @@ impl Deployable {
             .collect(),
             Self::DlqReplay => dlq::routes(),
             Self::Reconcile => reconcile::routes(),
+            Self::Retire => shares::retire_routes(),
         }
     }
 }
@@ -200,6 +204,7 @@ fn cors(app: &App) -> CorsLayer {
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             HeaderName::from_static("idempotency-key"),
+            shares::GRANT,
         ])
         .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
         .max_age(std::time::Duration::from_mins(10))

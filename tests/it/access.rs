@@ -89,6 +89,7 @@ fn table() -> Vec<Row> {
         ),
         row(Method::GET, "/api/cron/dlq-replay", nobody),
         row(Method::GET, "/api/cron/reconcile", nobody),
+        row(Method::GET, "/api/cron/retire", nobody),
         with(order, row(Method::POST, "/api/uploads", makers)),
         with(
             order,
@@ -98,6 +99,29 @@ fn table() -> Vec<Row> {
         row(Method::DELETE, "/api/uploads/{id}", editors),
         row(Method::POST, "/api/webhooks/mux", nobody),
         row(Method::GET, "/api/share/{token}", everybody),
+        // The link of this table has no password, so that any is wrong.
+        with(
+            || json!({"password": "guessed"}),
+            row(Method::POST, "/api/share/{token}/session", [403; 7]),
+        ),
+        with(
+            || json!({"email": "sam@example.com"}),
+            row(Method::POST, "/api/share/{token}/code", [202; 7]),
+        ),
+        row(Method::GET, "/api/share-policy", readers_of_own),
+        with(
+            || json!({}),
+            row(Method::PATCH, "/api/share-policy", admins_of_own),
+        ),
+        // What it names is not there, or not the caller's.
+        with(
+            || json!({"label": "of several", "assets": ["ast_00000000000000000000000000"]}),
+            row(
+                Method::POST,
+                "/api/shares",
+                [401, 404, 403, 403, 404, 404, 404],
+            ),
+        ),
         row(Method::GET, "/api/shares", readers_of_own),
         with(
             || json!({"label": "for somebody else"}),

@@ -15,7 +15,9 @@ async fn watched() -> TestApp {
     .await
 }
 
+/// The job, and the one that every minute has beside it.
 async fn woken(test: &TestApp, job: &str) {
+    test.woken("retire").await.ok();
     test.woken(job).await.ok();
 }
 

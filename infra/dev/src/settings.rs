@@ -15,6 +15,10 @@ pub const MUX_TOKEN_ID: &str = "muxsim";
 pub const MUX_TOKEN_SECRET: &str = "muxsim-secret";
 pub const MUX_WEBHOOK_SECRET: &str = "local-webhook-secret";
 
+/// Secrets of nobody: they protect what is in one folder of one machine.
+pub const GRANT_KEY: &str = "local-grant-key-local-grant-key-00";
+pub const PSEUDONYM_KEY: &str = "local-pseudonym-key-local-pseudonym";
+
 /// Every variable that a function needs, for a stack whose pages and stand-ins are at `url`.
 pub fn variables(url: &str, aws: &Aws, key: &SigningKey) -> BTreeMap<&'static str, String> {
     variables_with(url, &aws.queue_url, key)
@@ -30,6 +34,7 @@ pub(crate) fn variables_with(
         ("ALLOWED_ORIGINS", url.to_owned()),
         ("CLERK_ISSUER", format!("{url}/sign-in")),
         ("DEAD_LETTER_QUEUE_URL", queue_url.to_owned()),
+        ("GRANT_KEY", GRANT_KEY.to_owned()),
         ("MUX_API_URL", format!("{url}/mux")),
         ("MUX_IMAGE_URL", format!("{url}/mux/image")),
         ("MUX_SIGNING_KEY_ID", key.id.clone()),
@@ -39,6 +44,7 @@ pub(crate) fn variables_with(
         ("MUX_TOKEN_SECRET", MUX_TOKEN_SECRET.to_owned()),
         ("MUX_WEBHOOK_SIGNING_SECRET", MUX_WEBHOOK_SECRET.to_owned()),
         ("OPERATORS_ORGANISATION", OPERATORS.to_owned()),
+        ("PSEUDONYM_KEY", PSEUDONYM_KEY.to_owned()),
         ("PUBLIC_URL", url.to_owned()),
         ("TABLE_NAME", TABLE.to_owned()),
     ])

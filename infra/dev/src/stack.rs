@@ -25,7 +25,7 @@ use shared::{
     config::Config,
     dlq,
     ids::IdSource,
-    reconcile, router, telemetry,
+    reconcile, router, shares, telemetry,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -106,6 +106,10 @@ impl Stack {
                 let job = app.clone();
                 tasks.spawn(every(minute, stopped.clone(), async move || {
                     dlq::replay(&job).await.map(drop)
+                }));
+                let job = app.clone();
+                tasks.spawn(every(minute, stopped.clone(), async move || {
+                    shares::retire(&job).await.map(drop)
                 }));
                 let job = app.clone();
                 tasks.spawn(every(5 * minute, stopped, async move || {

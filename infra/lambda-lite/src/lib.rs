@@ -281,7 +281,7 @@ async fn started(binary: &str) -> Result<Function, Failure> {
 }
 
 /// Nothing listens on port 9 of loopback: what is not needed is not reached.
-const VARIABLES: [(&str, &str); 15] = [
+const VARIABLES: [(&str, &str); 17] = [
     ("ALLOWED_ORIGINS", "https://portal.example"),
     ("AWS_ACCESS_KEY_ID", "x"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
@@ -289,6 +289,8 @@ const VARIABLES: [(&str, &str); 15] = [
     ("AWS_SECRET_ACCESS_KEY", "x"),
     ("CLERK_ISSUER", "https://clerk.example"),
     ("DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:9/queue"),
+    ("GRANT_KEY", "0123456789abcdef0123456789abcdef"),
+    ("PSEUDONYM_KEY", "0123456789abcdef0123456789abcdef"),
     ("MUX_API_URL", "http://127.0.0.1:9"),
     ("MUX_SIGNING_KEY_ID", "key"),
     ("MUX_TOKEN_ID", "x"),

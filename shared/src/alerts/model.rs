@@ -25,10 +25,12 @@ pub enum Alert {
     CompareLate,
     /// Mux tells of what is not known here. Events of this hour and the last.
     EventsUnmatched,
+    /// Links that are over were not cut lately. Seconds since they were.
+    RetireLate,
 }
 
 impl Alert {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
@@ -36,6 +38,7 @@ impl Alert {
         Self::WebhooksFailing,
         Self::CompareLate,
         Self::EventsUnmatched,
+        Self::RetireLate,
     ];
 
     /// The name of its value as a metric, and its unit as CloudWatch spells it.
@@ -48,13 +51,15 @@ impl Alert {
             Self::WebhooksFailing => ("WebhooksFailedOfTenThousand", "Count"),
             Self::CompareLate => ("CompareAge", "Seconds"),
             Self::EventsUnmatched => ("EventsUnmatched", "Count"),
+            Self::RetireLate => ("RetireAge", "Seconds"),
         }
     }
 
     /// The highest value at which nothing is wrong.
     pub const fn highest(self) -> u64 {
         match self {
-            Self::ReplayLate => 5 * 60,
+            // Taken back within a quarter of an hour (S0-062): this leaves ten minutes to look.
+            Self::ReplayLate | Self::RetireLate => 5 * 60,
             // It runs every five minutes, and a run may take one.
             Self::ReconcileLate => 15 * 60,
             // A spike (S0-121): a replay deals with a hundred in a second.
@@ -79,6 +84,7 @@ const FAILED: u64 = 5;
 pub struct Reading {
     pub replayed: Option<OffsetDateTime>,
     pub reconciled: Option<OffsetDateTime>,
+    pub retired: Option<OffsetDateTime>,
     pub compared: Option<OffsetDateTime>,
     pub depth: Option<Depth>,
     /// Of this hour and the last one.
@@ -101,6 +107,7 @@ impl Reading {
         let measured = [
             (Alert::ReplayLate, Some(age(self.replayed))),
             (Alert::ReconcileLate, Some(age(self.reconciled))),
+            (Alert::RetireLate, Some(age(self.retired))),
             (Alert::LettersWaiting, depth),
             (Alert::WebhooksSpoofed, Some(tally.spoofed)),
             (Alert::WebhooksFailing, Some(rate)),
@@ -192,6 +199,7 @@ mod tests {
         let reading = Reading {
             replayed: Some(NOON - Duration::minutes(5)),
             reconciled: Some(NOON - Duration::minutes(15)),
+            retired: Some(NOON - Duration::minutes(5)),
             compared: Some(NOON - Duration::days(2)),
             depth: Some(Depth {
                 due: 60,
@@ -212,6 +220,7 @@ mod tests {
         let reading = Reading {
             replayed: Some(NOON - Duration::seconds(301)),
             reconciled: Some(NOON - Duration::seconds(901)),
+            retired: Some(NOON - Duration::seconds(301)),
             compared: Some(NOON - Duration::days(2) - Duration::SECOND),
             depth: Some(Depth {
                 due: 61,

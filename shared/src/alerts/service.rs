@@ -91,8 +91,10 @@ pub async fn standing(app: &Parts) -> Result<(Reading, Raised), StoreError> {
 
 async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let standing = keys::alerts();
-    let (beats, compared, tally, known, depth) = tokio::join!(
-        jobs::last_successes(app),
+    let (replayed, reconciled, retired, compared, tally, known, depth) = tokio::join!(
+        jobs::last_success(app, Job::DlqReplay),
+        jobs::last_success(app, Job::Reconcile),
+        jobs::last_success(app, Job::Retire),
         reconcile::last_comparison(app),
         webhooks::tally_of_late(app),
         app.store.get(&standing),
@@ -101,10 +103,10 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let depth = depth.inspect_err(|error| {
         tracing::warn!(error = telemetry::chain(error), "the queue was not counted");
     });
-    let (replayed, reconciled) = beats?;
     let reading = Reading {
-        replayed,
-        reconciled,
+        replayed: replayed?,
+        reconciled: reconciled?,
+        retired: retired?,
         compared: compared?,
         depth: depth.ok(),
         tally: tally?,

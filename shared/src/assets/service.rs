@@ -9,6 +9,7 @@ use crate::{
     auth::Member,
     events::{Act, Event},
     ids::{AssetId, TenantId},
+    shares::{Agenda, Due},
     store::{ATTEMPTS, Guard, Page, StoreError, Write, keys, keys::Key},
 };
 
@@ -118,6 +119,14 @@ pub fn step(
             &Pointer { asset: next.id },
             Guard::None,
         )?);
+    }
+    if next.is_deleted() && !before.is_deleted() {
+        let what = Agenda::Asset {
+            asset: next.id,
+            tenant: next.tenant,
+        };
+        let at = app.clock.now();
+        writes.push(Due { at, what }.write()?);
     }
     if let Some(event) = event.or_else(|| next.events_since(before)) {
         writes.push(act.write(app, next.tenant, event)?);

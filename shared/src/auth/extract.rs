@@ -11,12 +11,32 @@ use super::{
 };
 use crate::{
     app::App,
-    ids,
+    ids::{self, UserId},
     problem::{Kind, Problem},
 };
 
 /// Somebody who may see the tenant's videos and links.
 pub struct Reader(pub Member);
+
+/// Whoever it is: who they are, if they are signed in, in whatever organisation or none. A session
+/// token that does not hold is refused.
+pub struct SignedIn(pub Option<UserId>);
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Some(token) = token(&parts.headers) else {
+            return Ok(Self(None));
+        };
+        let session = app
+            .sessions
+            .verify(&token, &app.config, app.clock.now())
+            .await?;
+        let user = ids::from_external(&app.config.clerk_issuer, &session.user);
+        Ok(Self(Some(user)))
+    }
+}
 
 /// Somebody who may upload, change, share and take back.
 pub struct Editor(pub Member);

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use crate::{
     app::App,
+    config::Config,
     http::Json,
     jobs::{self, Job},
     router::Route,
@@ -28,6 +29,9 @@ struct HealthBody {
     version: &'static str,
     /// Empty when the table does not tell.
     jobs: Vec<JobBody>,
+    /// What somebody has switched off, and should not forget.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<&'static str>,
 }
 
 /// A job that a schedule wakes, and how long ago it last went well; nothing, if it never did.
@@ -44,9 +48,11 @@ async fn health(State(app): State<App>) -> Json<HealthBody> {
     let now = app.clock.now();
     let beats = tokio::time::timeout(PATIENCE, jobs::last_successes(&app)).await;
     let jobs = match beats {
-        Ok(Ok((replay, reconcile))) => {
-            let jobs = [(Job::DlqReplay, replay), (Job::Reconcile, reconcile)];
-            jobs.map(|(job, last)| JobBody::of(job, last, now)).into()
+        Ok(Ok(beats)) => {
+            let bodies = beats.into_iter();
+            bodies
+                .map(|(job, last)| JobBody::of(job, last, now))
+                .collect()
         }
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
@@ -55,7 +61,16 @@ async fn health(State(app): State<App>) -> Json<HealthBody> {
         timestamp: now,
         version: env!("CARGO_PKG_VERSION"),
         jobs,
+        warnings: warnings(&app.config),
     })
+}
+
+fn warnings(config: &Config) -> Vec<&'static str> {
+    let unsigned = "SIGNED_PLAYBACK_ENFORCED is false: public playback ids are given out";
+    (!config.signed_playback)
+        .then_some(unsigned)
+        .into_iter()
+        .collect()
 }
 
 impl JobBody {

@@ -12,13 +12,18 @@ pub enum Job {
     DlqReplay,
     /// Asks Mux what webhooks have not told.
     Reconcile,
+    /// Does what is due about links.
+    Retire,
 }
 
 impl Job {
+    pub const ALL: [Self; 3] = [Self::DlqReplay, Self::Reconcile, Self::Retire];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::DlqReplay => "dlq-replay",
             Self::Reconcile => "reconcile",
+            Self::Retire => "retire",
         }
     }
 }

@@ -49,13 +49,14 @@ pub async fn alone<T, E: From<StoreError>>(
     done.map(Some)
 }
 
-/// When the replay and the reconciliation last went well; `None` if one never did.
-pub async fn last_successes(
-    app: &Parts,
-) -> Result<(Option<OffsetDateTime>, Option<OffsetDateTime>), StoreError> {
-    let [replay, reconcile] = [Job::DlqReplay, Job::Reconcile].map(|it| keys::job(it.name()));
-    let (replay, reconcile): (Option<Lease>, Option<Lease>) =
-        app.store.get_both(&replay, &reconcile).await?;
-    let last = |lease: Option<Lease>| lease.and_then(|it| it.last_success);
-    Ok((last(replay), last(reconcile)))
+/// When a job last went well; `None` if it never did.
+pub async fn last_success(app: &Parts, job: Job) -> Result<Option<OffsetDateTime>, StoreError> {
+    let lease: Option<Lease> = app.store.get(&keys::job(job.name())).await?;
+    Ok(lease.and_then(|it| it.last_success))
+}
+
+/// The same of every job, in the order of [`Job::ALL`].
+pub async fn last_successes(app: &Parts) -> Result<Vec<(Job, Option<OffsetDateTime>)>, StoreError> {
+    let beats = Job::ALL.map(|job| async move { Ok((job, last_success(app, job).await?)) });
+    futures::future::try_join_all(beats).await
 }

@@ -9,7 +9,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json, value::RawValue};
 use url::Url;
 
-use super::{Listed, MuxAssetId, MuxUploadId, Subject, UploadStage, UploadUrl};
+use super::{
+    Listed, MuxAssetId, MuxUploadId, PlaybackId, RestrictionId, Subject, UploadStage, UploadUrl,
+};
 use crate::ids::AssetId;
 
 /// How long one call may take. Mux's own SDK waits 60 s; nobody who holds a phone does.
@@ -91,6 +93,14 @@ pub enum Cancellation {
     TooLate,
 }
 
+/// What became of deleting something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    Done,
+    /// Mux knows nothing of this name.
+    NotThere,
+}
+
 /// A page of Mux's assets, newest first.
 #[derive(Debug)]
 pub struct AssetsPage {
@@ -154,6 +164,46 @@ impl MuxClient {
             Err(error) if error.refused_with(403) => Ok(Cancellation::TooLate),
             Err(error) => Err(error),
         }
+    }
+
+    /// `POST /video/v1/assets/{id}/playback-ids`: one more signed playback id.
+    pub async fn create_playback_id(&self, asset: &MuxAssetId) -> Result<PlaybackId, MuxError> {
+        let path = ["assets", asset.as_str(), "playback-ids"];
+        let body = json!({"policy": "signed"});
+        let made: Named<PlaybackId> = self.call(Method::POST, &path, Some(body)).await?;
+        Ok(made.id)
+    }
+
+    /// The signed playback ids of an asset, by `GET /video/v1/assets/{id}`; none, if it is not there.
+    pub async fn playback_ids(&self, asset: &MuxAssetId) -> Result<Vec<PlaybackId>, MuxError> {
+        let object = self.object(&["assets", asset.as_str()]).await?;
+        Ok(object.map_or_else(Vec::new, |it| Listed::asset(it.get()).signed))
+    }
+
+    /// `DELETE /video/v1/assets/{id}/playback-ids/{id}`. Every token for it is worthless from then on.
+    pub async fn delete_playback_id(
+        &self,
+        asset: &MuxAssetId,
+        playback: &PlaybackId,
+    ) -> Result<Deletion, MuxError> {
+        let path = ["assets", asset.as_str(), "playback-ids", playback.as_str()];
+        match self.send(Method::DELETE, &path, &[], None).await {
+            Ok(_) => Ok(Deletion::Done),
+            Err(error) if error.refused_with(404) => Ok(Deletion::NotThere),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `POST /video/v1/playback-restrictions`: tokens that name it play on pages of these domains only.
+    /// `*.example.com` stands for all below it; at most ten.
+    pub async fn create_restriction(&self, domains: &[&str]) -> Result<RestrictionId, MuxError> {
+        let body = json!({
+            "referrer": {"allowed_domains": domains, "allow_no_referrer": false},
+            "user_agent": {"allow_no_user_agent": true, "allow_high_risk_user_agent": true},
+        });
+        let path = ["playback-restrictions"];
+        let made: Named<RestrictionId> = self.call(Method::POST, &path, Some(body)).await?;
+        Ok(made.id)
     }
 
     /// `GET /video/v1/uploads/{id}`.
@@ -225,6 +275,17 @@ impl MuxClient {
         query: &[(&str, &str)],
         body: Option<Value>,
     ) -> Result<Answer<T>, MuxError> {
+        let answer = self.send(method, path, query, body).await?;
+        serde_json::from_slice(&answer).map_err(|_| MuxError::Malformed)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Result<Vec<u8>, MuxError> {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .map_err(|()| MuxError::Malformed)?
@@ -250,10 +311,15 @@ impl MuxClient {
             answer.extend_from_slice(&chunk);
         }
         if status.is_success() {
-            return serde_json::from_slice(&answer).map_err(|_| MuxError::Malformed);
+            return Ok(answer);
         }
         Err(of_status(status, &answer))
     }
+}
+
+#[derive(Deserialize)]
+struct Named<T> {
+    id: T,
 }
 
 #[derive(Deserialize)]

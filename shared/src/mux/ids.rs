@@ -36,6 +36,8 @@ names! {
     MuxAssetId;
     /// What a stream address names. With a public policy it would be all that a viewer needs.
     PlaybackId;
+    /// A playback restriction: on which pages a token plays.
+    RestrictionId;
     /// One webhook event; a redelivery has the same id (mux.com/docs/core/listen-for-webhooks).
     MuxEventId;
     /// Where a file may be sent, by whoever holds it: a signed URL that needs nothing else.

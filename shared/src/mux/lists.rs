@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Subject, types::of_what_fits};
+use super::{PlaybackId, Subject, types::of_what_fits};
 use crate::ids::AssetId;
 
 /// One object of a list of Mux's.
@@ -11,6 +11,8 @@ pub struct Listed {
     /// Our own asset, as `passthrough` or `meta.external_id` names it.
     pub ours: Option<AssetId>,
     pub news: Subject,
+    /// Its signed playback ids.
+    pub signed: Vec<PlaybackId>,
     /// Whether anybody can watch it who knows its playback id.
     pub public: bool,
 }
@@ -21,6 +23,7 @@ impl Listed {
         Self {
             ours,
             news,
+            signed: Vec::new(),
             public: false,
         }
     }
@@ -28,11 +31,16 @@ impl Listed {
     pub(super) fn asset(object: &str) -> Self {
         let (ours, news) = of_what_fits(object, "video.asset.updated");
         let wire: WirePolicies = serde_json::from_str(object).unwrap_or_default();
-        let mut policies = wire.playback_ids.iter().map(|it| it.policy.as_str());
+        let ids = wire.playback_ids;
         Self {
             ours,
             news,
-            public: policies.any(|it| it == "public"),
+            public: ids.iter().any(|it| it.policy == "public"),
+            signed: ids
+                .into_iter()
+                .filter(|it| it.policy == "signed")
+                .map(|it| PlaybackId::new(it.id))
+                .collect(),
         }
     }
 }
@@ -46,5 +54,6 @@ struct WirePolicies {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct WirePolicy {
+    id: String,
     policy: String,
 }

@@ -12,11 +12,12 @@ mod types;
 
 pub use self::{
     client::{
-        AssetsPage, Cancellation, CreatedUpload, FoundUpload, MuxClient, MuxError, UploadOrder,
+        AssetsPage, Cancellation, CreatedUpload, Deletion, FoundUpload, MuxClient, MuxError,
+        UploadOrder,
     },
-    ids::{MuxAssetId, MuxEventId, MuxUploadId, PlaybackId, UploadUrl},
+    ids::{MuxAssetId, MuxEventId, MuxUploadId, PlaybackId, RestrictionId, UploadUrl},
     lists::Listed,
-    playback::{Audience, PlaybackSigner, SigningError, TOKEN_LIFE},
+    playback::{Audience, PlaybackSigner, Resolution, Signed, SigningError, TOKEN_LIFE, Terms},
     signature::{SignatureError, TOLERANCE, WebhookVerifier},
     types::{
         AssetNews, AssetStage, Failure, MuxEvent, NotAnEvent, Subject, UploadNews, UploadStage,

@@ -9,6 +9,7 @@ use crate::{
     ids::RunId,
     jobs::Job,
     mux::{AssetNews, AssetStage, MuxAssetId, MuxError, MuxEventId, Subject},
+    shares::ShareError,
 };
 
 /// The time between two calls: four a second, where Mux allows five (mux.com/docs/core/make-api-requests)
@@ -33,6 +34,8 @@ pub(super) enum AskError {
     Mux(#[from] MuxError),
     #[error("what mux answered could not be kept")]
     Asset(#[from] AssetError),
+    #[error("the links of the video could not be read")]
+    Share(#[from] ShareError),
     #[error(
         "mux knows neither the asset nor its upload: is this the account that they were made in?"
     )]

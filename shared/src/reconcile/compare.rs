@@ -308,7 +308,7 @@ async fn settle(
             assets::update(app, asset.tenant, asset.id, &asking.act, rest).await?;
         }
         Status::Failed | Status::Cancelled | Status::Expired => {
-            let links = links(app, &asset).await.map_err(AssetError::from)?;
+            let links = links(app, &asset).await?;
             let idle = links.iter().filter(|it| it.check(app.clock.now()).is_ok());
             findings.links_idle += u32::try_from(idle.count()).unwrap_or(u32::MAX);
         }
@@ -341,24 +341,13 @@ fn miss(comparison: &mut Comparison, asset: AssetId) {
 /// Ends all links of a video that is gone; how many that were.
 async fn end_links(asking: &Asking<'_>, asset: &Asset) -> Result<u32, AskError> {
     let mut ended = 0;
-    let all = links(asking.app, asset).await;
-    for link in &all.map_err(AssetError::from)? {
-        let done = shares::end(asking.app, &asking.act, link).await;
+    for link in &links(asking.app, asset).await? {
+        let done = shares::end(asking.app, &asking.act, link, asset.id).await;
         ended += u32::from(done.map_err(AssetError::from)?);
     }
     Ok(ended)
 }
 
-async fn links(app: &Parts, asset: &Asset) -> Result<Vec<ShareLink>, StoreError> {
-    let (listing, mut all) = (keys::shares_of_asset(asset.id), Vec::new());
-    loop {
-        let after = all
-            .last()
-            .map(|it: &ShareLink| keys::share_of_asset(asset.id, it.id));
-        let page = app.store.list(&listing, after.as_ref(), PAGE).await?;
-        all.extend(page.items);
-        if !page.more {
-            return Ok(all);
-        }
-    }
+async fn links(app: &Parts, asset: &Asset) -> Result<Vec<ShareLink>, AskError> {
+    Ok(shares::all_of_asset(app, asset.tenant, asset.id).await?)
 }

@@ -1,8 +1,10 @@
 //! How a share link can fail, and what the client is told.
 
+use super::gate::Lock;
 use crate::{
     assets::AssetError,
-    mux::SigningError,
+    mail::MailError,
+    mux::{MuxError, SigningError},
     problem::{Kind, Problem},
     store::StoreError,
 };
@@ -21,8 +23,24 @@ pub enum ShareError {
     Deleted,
     #[error("{0}")]
     Field(&'static str),
+    #[error("the organisation's policy: {0}")]
+    Policy(&'static str),
+    #[error("the viewer has something to show first")]
+    Locked(Lock),
+    #[error("the password is wrong")]
+    WrongPassword,
+    #[error("the code is wrong, too old, or used")]
+    WrongCode,
+    #[error("a password could not be hashed")]
+    Password,
+    #[error("the code could not be sent")]
+    Mail(#[from] MailError),
+    #[error("a grant could not be signed")]
+    Grant,
     #[error("asset of the share link")]
     Asset(#[from] AssetError),
+    #[error("mux did not do its part")]
+    Mux(#[from] MuxError),
     #[error("playback address could not be made")]
     Signing(#[from] SigningError),
     #[error("share link could not be read or written")]
@@ -31,6 +49,9 @@ pub enum ShareError {
 
 /// Seconds until a viewer's page looks again for a video that is still in the making.
 const NOT_READY_PAUSE: u32 = 5;
+
+/// Seconds until it is worth asking Mux once more.
+const BUSY_PAUSE: u32 = 3;
 
 impl From<ShareError> for Problem {
     fn from(error: ShareError) -> Self {
@@ -42,8 +63,30 @@ impl From<ShareError> for Problem {
                 .retry_after(NOT_READY_PAUSE),
             ShareError::Deleted => Self::new(Kind::AssetDeleted, "ask its owner"),
             ShareError::Field(what) => Self::new(Kind::InvalidField, what),
+            ShareError::Policy(what) => Self::new(Kind::SharingPolicy, what),
+            ShareError::Locked(Lock::SignIn) => {
+                Self::new(Kind::ShareSignInRequired, "send a session token")
+            }
+            ShareError::Locked(Lock::Password) => {
+                Self::new(Kind::SharePasswordRequired, "its owner knows it")
+            }
+            ShareError::Locked(Lock::Code) => Self::new(
+                Kind::ShareCodeRequired,
+                "ask for one with an address that the owner allows",
+            ),
+            ShareError::WrongPassword => Self::new(Kind::SharePasswordWrong, "its owner knows it"),
+            ShareError::WrongCode => Self::new(Kind::ShareCodeWrong, "ask for a new one"),
             ShareError::Asset(error) => error.into(),
-            ShareError::Signing(_) => Self::internal(error),
+            ShareError::Mux(MuxError::Refused { .. } | MuxError::Malformed) => {
+                Self::new(Kind::VideoServiceRefused, "nothing was changed").because(error)
+            }
+            ShareError::Mux(_) => Self::new(Kind::VideoServiceBusy, "nothing was changed")
+                .retry_after(BUSY_PAUSE)
+                .because(error),
+            ShareError::Mail(_) => Self::unavailable(error),
+            ShareError::Password | ShareError::Grant | ShareError::Signing(_) => {
+                Self::internal(error)
+            }
             ShareError::Store(error) => error.into(),
         }
     }

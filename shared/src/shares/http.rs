@@ -1,38 +1,36 @@
-//! The share links' routes: parse, call the service, shape the answer.
+//! The owners' routes of share links: parse, call the use case, shape the answer.
 
 use axum::{extract::State as Handle, http::StatusCode};
-use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime};
+use serde::Deserialize;
 
 use super::{
-    ShareError,
-    manage::{self, Taken},
-    model::{Label, Life, ShareLink, ShareToken, State},
-    service::{self, Extras},
+    Policy, ShareError,
+    bodies::{CreatedBody, LinkBody, PageBody, RevokedBody, ShareBody},
+    create, manage, policy,
+    retire::{RetireError, Retired, retire},
+    rows::{self, Of},
 };
 use crate::{
     app::{App, Parts},
-    assets::{PageQuery, Title},
-    auth::{Admin, Editor, Reader},
+    assets::{self, PageQuery},
+    auth::{Admin, Editor, Member, Reader},
     http::{Json, Path, Query},
-    ids::{AssetId, RequestId, ShareId},
+    ids::{AssetId, ShareId},
+    jobs::{RunBody, Scheduled},
     problem::Problem,
     router::Route,
-    store::Page,
 };
-
-/// What a guest may do through a link.
-pub fn guest_routes() -> Vec<Route> {
-    vec![Route::get("/api/share/{token}", open)]
-}
 
 /// Across the tenant.
 pub fn tenant_routes() -> Vec<Route> {
     vec![
         Route::get("/api/shares", list),
+        Route::post("/api/shares", create_of_list),
         Route::patch("/api/shares/{id}", change),
         Route::delete("/api/shares/{id}", revoke),
         Route::post("/api/shares/revoke", revoke_all),
+        Route::get("/api/share-policy", policy_of),
+        Route::patch("/api/share-policy", set_policy),
     ]
 }
 
@@ -45,161 +43,38 @@ pub fn asset_routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CreateBody {
-    label: String,
-    expires_in_hours: Option<u32>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShareBody {
-    id: ShareId,
-    asset_id: AssetId,
-    label: Label,
-    state: StateBody,
-    #[serde(with = "time::serde::rfc3339")]
-    created_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
-    expires_at: OffsetDateTime,
-    #[serde(
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    revoked_at: Option<OffsetDateTime>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum StateBody {
-    Active,
-    Expired,
-    Revoked,
-    Ended,
-}
-
-impl ShareBody {
-    fn of(link: ShareLink, now: OffsetDateTime) -> Self {
-        let (state, revoked_at) = match link.state {
-            State::Revoked { at, .. } => (StateBody::Revoked, Some(at)),
-            State::Ended { .. } => (StateBody::Ended, None),
-            State::Active if link.check(now).is_err() => (StateBody::Expired, None),
-            State::Active => (StateBody::Active, None),
-        };
-        Self {
-            id: link.id,
-            asset_id: link.asset,
-            label: link.label,
-            state,
-            created_at: link.created_at,
-            expires_at: link.expires_at,
-            revoked_at,
-        }
-    }
-}
-
-/// The one answer that holds the token.
-#[derive(Serialize)]
-struct CreatedBody {
-    #[serde(flatten)]
-    share: ShareBody,
-    token: String,
-    url: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PageBody {
-    shares: Vec<ShareBody>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<ShareId>,
-}
-
-impl PageBody {
-    fn of(page: Page<ShareLink>, now: OffsetDateTime) -> Json<Self> {
-        let last = page.items.last().map(|link| link.id);
-        let links = page.items.into_iter();
-        Json(Self {
-            next_cursor: last.filter(|_| page.more),
-            shares: links.map(|link| ShareBody::of(link, now)).collect(),
-        })
-    }
-}
-
-/// What a viewer gets (S0-078), and what a player needs to go on without a gap.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OpenedBody {
-    playback_url: String,
-    #[serde(with = "time::serde::rfc3339")]
-    expires_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
-    renew_after: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
-    link_expires_at: OffsetDateTime,
-    title: Title,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aspect_ratio: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    poster_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    storyboard_url: Option<String>,
-}
-
-/// `?include=poster,storyboard`.
-#[derive(Deserialize)]
-struct OpenQuery {
-    #[serde(default)]
-    include: String,
-}
-
-impl OpenQuery {
-    fn extras(&self) -> Result<Extras, ShareError> {
-        let mut extras = Extras::default();
-        for name in self.include.split(',').filter(|it| !it.is_empty()) {
-            match name {
-                "poster" => extras.poster = true,
-                "storyboard" => extras.storyboard = true,
-                _ => return Err(ShareError::Field("include knows poster and storyboard")),
-            }
-        }
-        Ok(extras)
-    }
-}
-
-async fn open(
-    Handle(app): Handle<App>,
-    request: Option<RequestId>,
-    Path(token): Path<ShareToken>,
-    Query(query): Query<OpenQuery>,
-) -> Result<Json<OpenedBody>, Problem> {
-    let opened = service::open(&app, &token, query.extras()?, request).await?;
-    Ok(Json(OpenedBody {
-        playback_url: opened.playback.into(),
-        expires_at: opened.expires_at,
-        renew_after: opened.renew_after,
-        link_expires_at: opened.link.expires_at,
-        aspect_ratio: opened.asset.lifecycle.aspect_ratio().map(str::to_owned),
-        title: opened.asset.title,
-        poster_url: opened.poster.map(Into::into),
-        storyboard_url: opened.storyboard.map(Into::into),
-    }))
+/// The schedule's.
+pub fn retire_routes() -> Vec<Route> {
+    vec![Route::get("/api/cron/retire", retire_now)]
 }
 
 async fn create(
     Handle(app): Handle<App>,
     Editor(member): Editor,
     Path(asset): Path<AssetId>,
-    Json(body): Json<CreateBody>,
+    Json(body): Json<LinkBody>,
 ) -> Result<(StatusCode, Json<CreatedBody>), Problem> {
-    let usual = Duration::days(app.config.share_days.into());
-    let life = Life::new(body.expires_in_hours, usual, app.config.share_max())?;
-    let label = body.label.parse()?;
-    let (link, token) = service::create(&app, &member, asset, label, life).await?;
+    created(&app, &member, body, Some(asset)).await
+}
+
+async fn create_of_list(
+    Handle(app): Handle<App>,
+    Editor(member): Editor,
+    Json(body): Json<LinkBody>,
+) -> Result<(StatusCode, Json<CreatedBody>), Problem> {
+    created(&app, &member, body, None).await
+}
+
+async fn created(
+    app: &Parts,
+    member: &Member,
+    body: LinkBody,
+    of: Option<AssetId>,
+) -> Result<(StatusCode, Json<CreatedBody>), Problem> {
+    let (link, token) = Box::pin(create::create(app, member, body.new_link(of)?)).await?;
     let token = token.reveal();
     let body = CreatedBody {
-        url: page(&app, &token)?,
+        url: page(app, &token)?,
         share: ShareBody::of(link, app.clock.now()),
         token,
     };
@@ -222,7 +97,7 @@ async fn list(
     Query(page): Query<PageQuery<ShareId>>,
 ) -> Result<Json<PageBody>, Problem> {
     let (after, limit) = page.read()?;
-    let page = service::list(&app, member.tenant, after, limit).await?;
+    let page = rows::list(&app, member.tenant, &Of::Tenant, after, limit).await?;
     Ok(PageBody::of(page, app.clock.now()))
 }
 
@@ -233,7 +108,8 @@ async fn list_of_asset(
     Query(page): Query<PageQuery<ShareId>>,
 ) -> Result<Json<PageBody>, Problem> {
     let (after, limit) = page.read()?;
-    let page = service::list_of_asset(&app, member.tenant, asset, after, limit).await?;
+    let of = Of::Asset(assets::find(&app, member.tenant, asset).await?.id);
+    let page = rows::list(&app, member.tenant, &of, after, limit).await?;
     Ok(PageBody::of(page, app.clock.now()))
 }
 
@@ -242,33 +118,17 @@ async fn revoke(
     Editor(member): Editor,
     Path(id): Path<ShareId>,
 ) -> Result<Json<ShareBody>, Problem> {
-    let link = manage::revoke(&app, &member, id).await?;
+    let link = Box::pin(manage::revoke(&app, &member, id)).await?;
     Ok(Json(ShareBody::of(link, app.clock.now())))
-}
-
-/// What is not said stays as it is.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ChangeBody {
-    label: Option<String>,
-    /// From now on.
-    expires_in_hours: Option<u32>,
 }
 
 async fn change(
     Handle(app): Handle<App>,
     Editor(member): Editor,
     Path(id): Path<ShareId>,
-    Json(body): Json<ChangeBody>,
+    Json(body): Json<LinkBody>,
 ) -> Result<Json<ShareBody>, Problem> {
-    let label = body.label.map(|it| it.parse()).transpose()?;
-    let usual = Duration::days(app.config.share_days.into());
-    let most = app.config.share_max();
-    let hours = body.expires_in_hours;
-    let life = hours
-        .map(|it| Life::new(Some(it), usual, most))
-        .transpose()?;
-    let link = manage::change(&app, &member, id, label, life).await?;
+    let link = Box::pin(manage::change(&app, &member, id, body.change()?)).await?;
     Ok(Json(ShareBody::of(link, app.clock.now())))
 }
 
@@ -276,25 +136,9 @@ async fn change(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RevokeBody {
+    /// Those of one recipient only.
+    recipient: Option<String>,
     cursor: Option<ShareId>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RevokedBody {
-    /// Links that were active until now.
-    revoked: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<ShareId>,
-}
-
-impl From<Taken> for RevokedBody {
-    fn from(taken: Taken) -> Self {
-        Self {
-            revoked: taken.revoked,
-            next_cursor: taken.next,
-        }
-    }
 }
 
 async fn revoke_all(
@@ -302,16 +146,53 @@ async fn revoke_all(
     Admin(member): Admin,
     Json(body): Json<RevokeBody>,
 ) -> Result<Json<RevokedBody>, Problem> {
-    let taken = manage::revoke_all(&app, &member, None, body.cursor).await?;
+    let recipient = body.recipient.map(|it| it.parse()).transpose()?;
+    let of = recipient.map_or(Of::Tenant, Of::Recipient);
+    let taken = manage::revoke_all(&app, &member, &of, body.cursor).await?;
     Ok(Json(taken.into()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokeOfAssetBody {
+    cursor: Option<ShareId>,
 }
 
 async fn revoke_all_of_asset(
     Handle(app): Handle<App>,
     Editor(member): Editor,
     Path(asset): Path<AssetId>,
-    Json(body): Json<RevokeBody>,
+    Json(body): Json<RevokeOfAssetBody>,
 ) -> Result<Json<RevokedBody>, Problem> {
-    let taken = manage::revoke_all(&app, &member, Some(asset), body.cursor).await?;
+    let of = Of::Asset(assets::find(&app, member.tenant, asset).await?.id);
+    let taken = manage::revoke_all(&app, &member, &of, body.cursor).await?;
     Ok(Json(taken.into()))
+}
+
+async fn policy_of(
+    Handle(app): Handle<App>,
+    Reader(member): Reader,
+) -> Result<Json<Policy>, Problem> {
+    Ok(Json(policy::of(&app, member.tenant).await?))
+}
+
+async fn set_policy(
+    Handle(app): Handle<App>,
+    Admin(member): Admin,
+    Json(body): Json<Policy>,
+) -> Result<Json<Policy>, Problem> {
+    Ok(Json(policy::set(&app, &member, body).await?))
+}
+
+async fn retire_now(
+    _: Scheduled,
+    Handle(app): Handle<App>,
+) -> Result<Json<RunBody<Retired>>, Problem> {
+    Ok(Json(retire(&app).await?.into()))
+}
+
+impl From<RetireError> for Problem {
+    fn from(error: RetireError) -> Self {
+        Self::internal(error)
+    }
 }

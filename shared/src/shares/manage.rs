@@ -1,68 +1,112 @@
-//! What becomes of links that are there: changed, taken back, ended with their video.
+//! What becomes of links that are there: changed, taken back, ended with their videos.
 
 use futures::future;
+use time::OffsetDateTime;
 
 use super::{
     ShareError,
-    model::{Label, Life, ShareLink, State},
-    service::{list, list_of_asset, row},
+    create::{RulesWish, change_rules, life},
+    cut,
+    fields::Label,
+    model::{ShareLink, State},
+    policy,
+    rows::{self, Of, find, list},
 };
 use crate::{
     app::Parts,
+    assets::Asset,
     auth::Member,
     events::{Act, Event},
-    ids::{AssetId, ShareId, TenantId},
-    store::{ATTEMPTS, Guard, StoreError, keys},
+    ids::{AssetId, ShareId},
+    store::{ATTEMPTS, StoreError, keys},
+    telemetry,
 };
 
-/// Takes a link back. Taking it back again changes nothing.
+/// Takes a link back: from the first write on it opens for nobody; then Mux is told, so that what it
+/// gave out plays no more. What Mux does not do at once, the job does. Taking it back again changes
+/// nothing.
 pub(super) async fn revoke(
     app: &Parts,
     member: &Member,
     id: ShareId,
 ) -> Result<ShareLink, ShareError> {
+    let Some(revoked) = refuse(app, member, id).await? else {
+        return find(app, member.tenant, id).await;
+    };
+    match cut::now(app, &member.act(), &revoked).await {
+        Ok(link) => Ok(link),
+        Err(error) => {
+            tracing::warn!(share.id = %id, error = telemetry::chain(&error), "not cut at once");
+            Ok(revoked)
+        }
+    }
+}
+
+/// The first half: it opens for nobody. `None`, if it was over before.
+async fn refuse(
+    app: &Parts,
+    member: &Member,
+    id: ShareId,
+) -> Result<Option<ShareLink>, ShareError> {
+    let asked_at = app.clock.now();
     let mut attempt = 1;
     loop {
         let before = find(app, member.tenant, id).await?;
-        if before.state != State::Active {
-            return Ok(before);
-        }
+        let Some(asset) = first_asset(&before).filter(|_| before.state == State::Active) else {
+            return Ok(None);
+        };
         let mut next = before.clone();
-        next.version += 1;
         next.state = State::Revoked {
-            at: app.clock.now(),
+            at: asked_at,
             by: member.user,
         };
-        let revoked = Event::ShareRevoked {
-            share: id,
-            asset: next.asset,
-        };
-        let event = member.act().write(app, member.tenant, revoked)?;
-        let writes = vec![row(&next, Guard::Version(before.version))?, event];
+        // If it had expired and was cut, that stays true; else the clock starts anew.
+        let revoked = Event::ShareRevoked { share: id, asset };
+        let writes = rows::step(app, &before, &mut next, &member.act(), vec![revoked])?;
         match app.store.commit(writes).await {
-            Ok(()) => return Ok(next),
+            Ok(()) => {
+                next.refused_after_ms = Some(millis(asked_at, app.clock.now()));
+                return Ok(Some(next));
+            }
             Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error.into()),
         }
     }
 }
 
-/// A link of the tenant. Another tenant's is as unknown as one that never was.
-async fn find(app: &Parts, tenant: TenantId, id: ShareId) -> Result<ShareLink, ShareError> {
-    let link: Option<ShareLink> = app.store.get(&keys::share(id)).await?;
-    link.filter(|link| link.tenant == tenant)
-        .ok_or(ShareError::Unknown)
+pub(super) fn millis(from: OffsetDateTime, to: OffsetDateTime) -> u64 {
+    u64::try_from((to - from).whole_milliseconds()).unwrap_or_default()
 }
 
-/// Gives a link another label, or another time to live, from now on. One that has expired lives
-/// again; one that was taken back, or has ended, does not.
+fn first_asset(link: &ShareLink) -> Option<AssetId> {
+    link.assets.first().copied()
+}
+
+/// What an owner wishes to change. What is not said stays as it is.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    pub label: Option<Label>,
+    /// From now on.
+    pub hours: Option<u32>,
+    pub rules: RulesWish,
+}
+
+/// Changes a link. One that has expired lives again with another time; one that was taken back, or
+/// has ended, does not.
 pub(super) async fn change(
     app: &Parts,
     member: &Member,
     id: ShareId,
-    label: Option<Label>,
-    life: Option<Life>,
+    wish: Change,
 ) -> Result<ShareLink, ShareError> {
+    let policy = policy::of(app, member.tenant).await?;
+    let life = match wish.hours {
+        Some(hours) => Some(life(app, &policy, Some(hours))?),
+        None => None,
+    };
+    let mut rules = find(app, member.tenant, id).await?.rules;
+    let known = rules.clone();
+    let asks_else = change_rules(app, &mut rules, wish.rules, &policy).await?;
     let mut attempt = 1;
     loop {
         let before = find(app, member.tenant, id).await?;
@@ -71,14 +115,22 @@ pub(super) async fn change(
             State::Revoked { .. } => return Err(ShareError::Revoked),
             State::Ended { .. } => return Err(ShareError::Deleted),
         }
-        let (share, asset) = (id, before.asset);
-        let (mut next, mut events) = (before.clone(), Vec::new());
-        if let Some(label) = label.clone().filter(|it| *it != before.label) {
+        let asset = first_asset(&before).ok_or(ShareError::Unknown)?;
+        let (share, mut next, mut events) = (id, before.clone(), Vec::new());
+        if let Some(label) = wish.label.clone().filter(|it| *it != before.label) {
             next.label = label;
             events.push(Event::ShareRelabelled { share, asset });
         }
+        if asks_else {
+            if before.rules != known {
+                // Somebody else changed them, and what they wished would be lost.
+                return Err(StoreError::Conflict { write: 0 }.into());
+            }
+            next.rules = rules.clone();
+            events.push(Event::ShareRulesChanged { share });
+        }
         if let Some(life) = life {
-            next.expires_at = life.after(app.clock.now());
+            next.extend(life.after(app.clock.now()));
             let until = next.expires_at;
             events.push(Event::ShareExtended {
                 share,
@@ -89,11 +141,7 @@ pub(super) async fn change(
         if events.is_empty() {
             return Ok(before);
         }
-        next.version += 1;
-        let mut writes = vec![row(&next, Guard::Version(before.version))?];
-        for event in events {
-            writes.push(member.act().write(app, member.tenant, event)?);
-        }
+        let writes = rows::step(app, &before, &mut next, &member.act(), events)?;
         match app.store.commit(writes).await {
             Ok(()) => return Ok(next),
             Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
@@ -106,6 +154,8 @@ pub(super) async fn change(
 pub(super) struct Taken {
     /// Links that were active until now.
     pub revoked: u32,
+    /// How many of them gave out what Mux has still to be told of: within a minute or two.
+    pub cutting: u32,
     /// Where to go on; `None` at the end.
     pub next: Option<ShareId>,
 }
@@ -114,17 +164,14 @@ pub(super) struct Taken {
 const STEP: u32 = 100;
 const ABREAST: usize = 8;
 
-/// Takes back a page of all links of one video, or of the whole tenant, the newest first.
+/// Takes back a page of many links, the newest first. Mux is told by the job, at Mux's pace.
 pub(super) async fn revoke_all(
     app: &Parts,
     member: &Member,
-    asset: Option<AssetId>,
+    of: &Of,
     after: Option<ShareId>,
 ) -> Result<Taken, ShareError> {
-    let page = match asset {
-        Some(asset) => list_of_asset(app, member.tenant, asset, after, STEP).await?,
-        None => list(app, member.tenant, after, STEP).await?,
-    };
+    let page = list(app, member.tenant, of, after, STEP).await?;
     let last = page.items.last().map(|link| link.id);
     let active: Vec<ShareId> = page
         .items
@@ -132,33 +179,66 @@ pub(super) async fn revoke_all(
         .filter(|link| link.state == State::Active)
         .map(|link| link.id)
         .collect();
-    let mut revoked = 0;
+    let (mut revoked, mut cutting) = (0, 0);
     for some in active.chunks(ABREAST) {
-        let done = some.iter().map(|id| revoke(app, member, *id));
-        revoked += future::try_join_all(done).await?.len();
+        let done = some.iter().map(|id| take_back(app, member, *id));
+        for link in future::try_join_all(done).await?.into_iter().flatten() {
+            revoked += 1;
+            cutting += u32::from(link.cut.is_none());
+        }
     }
     Ok(Taken {
-        revoked: u32::try_from(revoked).unwrap_or(u32::MAX),
+        revoked,
+        cutting,
         next: last.filter(|_| page.more),
     })
 }
 
-/// Ends a link whose video is gone. One that was taken back, or has ended, stays as it is.
-pub async fn end(app: &Parts, act: &Act, link: &ShareLink) -> Result<bool, StoreError> {
+/// One of many: refused, and the measurement noted.
+async fn take_back(
+    app: &Parts,
+    member: &Member,
+    id: ShareId,
+) -> Result<Option<ShareLink>, ShareError> {
+    let Some(revoked) = refuse(app, member, id).await? else {
+        return Ok(None);
+    };
+    match cut::note(app, &member.act(), &revoked).await {
+        Ok(link) => Ok(Some(link)),
+        // The job finds it; only how fast it was refused is not known exactly.
+        Err(error) => {
+            tracing::warn!(share.id = %id, error = telemetry::chain(&error), "not measured");
+            Ok(Some(revoked))
+        }
+    }
+}
+
+/// Ends a link whose videos are gone, this one the last. One that was taken back, or has ended, stays
+/// as it is; so does one that leads to other videos.
+pub async fn end(
+    app: &Parts,
+    act: &Act,
+    link: &ShareLink,
+    gone: AssetId,
+) -> Result<bool, StoreError> {
     if link.state != State::Active {
         return Ok(false);
     }
+    for other in link.assets.iter().filter(|it| **it != gone) {
+        let asset: Option<Asset> = app.store.get(&keys::asset(*other)).await?;
+        if asset.is_some_and(|it| !it.is_deleted()) {
+            return Ok(false);
+        }
+    }
     let mut next = link.clone();
-    next.version += 1;
     next.state = State::Ended {
         at: app.clock.now(),
     };
     let ended = Event::ShareEnded {
         share: link.id,
-        asset: link.asset,
+        asset: gone,
     };
-    let event = act.write(app, link.tenant, ended)?;
-    let writes = vec![row(&next, Guard::Version(link.version))?, event];
+    let writes = rows::step(app, link, &mut next, act, vec![ended])?;
     match app.store.commit(writes).await {
         Ok(()) => Ok(true),
         // Somebody took it back just now.

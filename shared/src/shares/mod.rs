@@ -1,16 +1,36 @@
-//! Share links: a secret address that plays one video until it expires or is taken back.
+//! Share links: made, changed, opened, taken back; and what they ask of a viewer.
 //!
-//! Owns: making, opening and revoking links. Does not own: signing playback (`mux::PlaybackSigner`).
+//! Owns: the link, its token, who may pass its gate, its own playback ids, and what has to be done
+//! about it when. Does not own: the video it leads to (`assets`), how a token of Mux is signed (`mux`).
 
+mod bodies;
+mod create;
+mod cut;
 mod error;
+mod fields;
+mod gate;
+mod grant;
+mod guests;
 mod http;
 mod manage;
 mod model;
-mod service;
+mod open;
+mod own;
+mod password;
+mod policy;
+mod retire;
+mod rows;
+mod token;
+mod unlock;
 
 pub use self::{
     error::ShareError,
-    http::{asset_routes, guest_routes, tenant_routes},
+    grant::Grants,
+    guests::{GRANT, routes as guest_routes},
+    http::{asset_routes, retire_routes, tenant_routes},
     manage::end,
-    model::{ShareLink, ShareToken},
+    model::{Cut, ShareLink},
+    policy::Policy,
+    retire::{RetireError, Retired, retire},
+    rows::{Agenda, Due, all_of_asset},
 };

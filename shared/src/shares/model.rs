@@ -1,40 +1,90 @@
-//! What a share link is, and when it may be opened. No I/O, no clock of its own.
+//! What a share link is, when it may be opened, and what has to be done about it when. No I/O, no
+//! clock of its own.
 
-use std::str::FromStr;
-
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
-use ulid::Ulid;
 
-use super::ShareError;
+use super::{
+    ShareError,
+    fields::{Label, Recipient},
+    gate::Rules,
+    token::Digested,
+};
 use crate::{
     ids::{AssetId, ShareId, TenantId, UserId},
-    mux::TOKEN_LIFE,
+    mux::{MuxAssetId, PlaybackId, TOKEN_LIFE},
 };
 
-/// The shortest life of a link (S0-056).
-pub(super) const LIFE_MIN: Duration = Duration::hours(24);
+/// How long before its expiry a link's owner is warned.
+const WARNING: Duration = Duration::days(1);
 
-/// One link to one video.
+/// One link to one video, or to a list of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShareLink {
     pub id: ShareId,
     pub tenant: TenantId,
-    pub asset: AssetId,
+    /// The first is the one that its token names; the lists show it under each.
+    pub assets: Vec<AssetId>,
     pub label: Label,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<Recipient>,
     pub created_by: UserId,
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
     pub state: State,
+    /// What a viewer must show, and may do.
+    #[serde(default)]
+    pub rules: Rules,
+    /// Playback ids that play for nobody but this link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub playbacks: Vec<Playback>,
+    /// Until when the last token holds that was given out for a playback id which is not this link's.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub shared_until: Option<OffsetDateTime>,
+    /// Whether its owner was warned that it will expire.
+    #[serde(default)]
+    pub warned: bool,
+    /// How long after somebody took it back it was refused, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_after_ms: Option<u64>,
+    /// Until when Mux is left in peace about it, after it did not do its part.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub held_until: Option<OffsetDateTime>,
+    /// Since when nobody can play by it, as it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
     /// SHA-256 of the token's secret, in hexadecimal: reading the table opens nothing (S2-021).
     pub digest: Digested,
     /// Grows with every write; the guard of the next one.
     pub version: u64,
+}
+
+/// A playback id of a link's own, and of what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Playback {
+    pub asset: AssetId,
+    pub mux_asset: MuxAssetId,
+    pub id: PlaybackId,
+}
+
+/// How long it took until a link was good for nothing, in milliseconds from the request (S0-086).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cut {
+    /// Until it was refused.
+    pub refused_after_ms: u64,
+    /// Until no token that it ever gave out played any more.
+    pub gone_after_ms: u64,
 }
 
 /// Whether a link was taken back, or has ended.
@@ -43,15 +93,25 @@ pub struct ShareLink {
 pub enum State {
     Active,
     Revoked {
+        /// When it was asked for.
         #[serde(with = "time::serde::rfc3339")]
         at: OffsetDateTime,
         by: UserId,
     },
-    /// Its video is gone for good.
+    /// Its videos are gone for good.
     Ended {
         #[serde(with = "time::serde::rfc3339")]
         at: OffsetDateTime,
     },
+}
+
+/// What somebody has to do about a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// Say that it will expire.
+    Warn,
+    /// See that nobody plays by it any more.
+    Cut,
 }
 
 impl ShareLink {
@@ -72,138 +132,64 @@ impl ShareLink {
         let expiry = (now + TOKEN_LIFE).min(self.expires_at);
         expiry.replace_nanosecond(0).unwrap_or(expiry)
     }
-}
 
-/// When a player should ask for the next token: after two thirds of this one's life (H5).
-pub(super) fn renew_after(now: OffsetDateTime, expiry: OffsetDateTime) -> OffsetDateTime {
-    now + (expiry - now) * 2 / 3
-}
+    /// Its own playback id for this asset of Mux.
+    pub fn own(&self, asset: &MuxAssetId) -> Option<&PlaybackId> {
+        let mut own = self.playbacks.iter();
+        own.find(|it| it.mux_asset == *asset).map(|it| &it.id)
+    }
 
-/// Whom or what the link is for, in its owner's words: 1 to 100 characters on one line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Label(String);
-
-const LABEL_MAX: usize = 100;
-
-impl FromStr for Label {
-    type Err = ShareError;
-
-    fn from_str(text: &str) -> Result<Self, ShareError> {
-        let text = text.trim();
-        if (1..=LABEL_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
-            return Ok(Self(text.to_owned()));
+    /// When it was, or will be, that nobody may play by it any more.
+    pub fn over_at(&self) -> OffsetDateTime {
+        match self.state {
+            State::Active => self.expires_at,
+            State::Revoked { at, .. } | State::Ended { at } => at.min(self.expires_at),
         }
-        Err(ShareError::Field(
-            "label must have 1 to 100 characters on one line",
-        ))
     }
-}
 
-impl TryFrom<String> for Label {
-    type Error = ShareError;
-
-    fn try_from(text: String) -> Result<Self, ShareError> {
-        text.parse()
-    }
-}
-
-impl From<Label> for String {
-    fn from(label: Label) -> Self {
-        label.0
-    }
-}
-
-/// How long a link shall live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Life(Duration);
-
-impl Life {
-    /// Hours, or what is usual here; at least a day, at most what is allowed here.
-    pub(super) fn new(
-        hours: Option<u32>,
-        usual: Duration,
-        most: Duration,
-    ) -> Result<Self, ShareError> {
-        let life = hours.map_or(usual, |hours| Duration::hours(hours.into()));
-        if life < LIFE_MIN {
-            return Err(ShareError::Field("expiresInHours must be at least 24"));
+    /// What has to be done next, and when. A function of the link, so that whatever changes one
+    /// changes the other.
+    pub fn duty(&self) -> Option<(OffsetDateTime, Duty)> {
+        let warning = self.expires_at - WARNING;
+        let warns = self.state == State::Active && !self.warned && self.created_at < warning;
+        if warns {
+            return Some((warning, Duty::Warn));
         }
-        if life > most {
-            return Err(ShareError::Field(
-                "expiresInHours is more than links may live",
-            ));
-        }
-        Ok(Self(life))
+        // What plays by a playback id that others play by, too, ends by itself.
+        let last = self.shared_until.filter(|_| self.playbacks.is_empty());
+        let at = [Some(self.over_at()), last, self.held_until];
+        let at = at.into_iter().flatten().max().unwrap_or(self.expires_at);
+        self.cut.is_none().then_some((at, Duty::Cut))
     }
 
-    pub(super) fn after(self, now: OffsetDateTime) -> OffsetDateTime {
-        now + self.0
-    }
-}
-
-/// The SHA-256 of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digested(String);
-
-/// The secret half of a link, as it stands in the address: which link, and 256 random bits. The id
-/// makes it one read to open a link and one read to revoke it.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ShareToken {
-    pub share: ShareId,
-    secret: [u8; 32],
-}
-
-impl ShareToken {
-    pub fn new(share: ShareId, secret: [u8; 32]) -> Self {
-        Self { share, secret }
-    }
-
-    /// What the table keeps of it.
-    pub fn digest(&self) -> Digested {
-        Digested(hex::encode(Sha256::digest(self.secret)))
-    }
-
-    /// Whether this token opens the link, in a time that tells nothing of the secret.
-    pub fn opens(&self, link: &ShareLink) -> bool {
-        let known = link.digest.0.as_bytes();
-        self.digest().0.as_bytes().ct_eq(known).into()
-    }
-
-    /// The text that is shown once.
-    pub fn reveal(&self) -> String {
-        let id = Ulid::from(self.share).to_bytes();
-        URL_SAFE_NO_PAD.encode([&id[..], &self.secret[..]].concat())
+    /// The link with another time to live. What was cut plays again, by new playback ids.
+    pub fn extend(&mut self, until: OffsetDateTime) {
+        self.expires_at = until;
+        self.warned = false;
+        self.cut = None;
+        self.held_until = None;
     }
 }
 
-impl std::fmt::Debug for ShareToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ShareToken({}, …)", self.share)
-    }
-}
-
-impl TryFrom<String> for ShareToken {
-    type Error = ShareError;
-
-    fn try_from(text: String) -> Result<Self, ShareError> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text)
-            .map_err(|_| ShareError::Unknown)?;
-        let (id, secret) = bytes.split_first_chunk::<16>().ok_or(ShareError::Unknown)?;
-        let secret = secret.try_into().map_err(|_| ShareError::Unknown)?;
-        Ok(Self::new(Ulid::from_bytes(*id).into(), secret))
-    }
+/// When a player should ask for the next token: after 60 to 70 hundredths of this one's life (H5).
+/// `jitter`, from anywhere in its range, spreads those who began together.
+pub(super) fn renew_after(
+    now: OffsetDateTime,
+    expiry: OffsetDateTime,
+    jitter: u8,
+) -> OffsetDateTime {
+    let life = expiry - now;
+    let renewal: OffsetDateTime = now + life * 6 / 10 + life * i32::from(jitter) / 2_560;
+    renewal.replace_nanosecond(0).unwrap_or(renewal)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use time::macros::datetime;
+    use ulid::Ulid;
 
-    use super::*;
+    use super::{super::token::ShareToken, *};
 
     const NOON: OffsetDateTime = datetime!(2026-01-05 12:00 UTC);
 
@@ -212,56 +198,83 @@ mod tests {
         ShareLink {
             id: id.into(),
             tenant: id.into(),
-            asset: id.into(),
+            assets: vec![id.into()],
             label: "for Sam".parse().unwrap(),
+            recipient: None,
             created_by: id.into(),
-            created_at: NOON,
+            created_at: NOON - Duration::days(7),
             expires_at,
             state,
-            digest: ShareToken::new(id.into(), [7; 32]).digest(),
+            rules: Rules::default(),
+            playbacks: Vec::new(),
+            shared_until: None,
+            warned: false,
+            refused_after_ms: None,
+            held_until: None,
+            cut: None,
+            digest: ShareToken::new(id.into(), id.into(), [7; 32]).digest(),
             version: 1,
+        }
+    }
+
+    fn revoked(at: OffsetDateTime) -> State {
+        State::Revoked {
+            at,
+            by: Ulid::from_bytes([2; 16]).into(),
         }
     }
 
     #[test]
     fn a_revoked_link_stays_revoked_after_its_expiry() {
-        let state = State::Revoked {
-            at: NOON,
-            by: Ulid::from_bytes([2; 16]).into(),
-        };
-        assert!(matches!(
-            link(NOON, state).check(NOON),
-            Err(ShareError::Revoked)
-        ));
-        assert!(matches!(
-            link(NOON, State::Active).check(NOON),
-            Err(ShareError::Expired)
-        ));
+        let revoked = link(NOON, revoked(NOON)).check(NOON);
+        assert!(matches!(revoked, Err(ShareError::Revoked)));
+        let expired = link(NOON, State::Active).check(NOON);
+        assert!(matches!(expired, Err(ShareError::Expired)));
     }
 
     #[test]
-    fn a_token_is_read_as_it_was_written_and_opens_its_link_only() {
-        let link = link(NOON, State::Active);
-        let token = ShareToken::new(link.id, [7; 32]);
-        let read = ShareToken::try_from(token.reveal()).unwrap();
-        assert!(read.opens(&link));
-        assert!(!ShareToken::new(link.id, [8; 32]).opens(&link));
-        assert!(!format!("{token:?}").contains(&token.reveal()));
+    fn a_link_is_warned_of_then_cut_then_left_alone() {
+        let mut link = link(NOON, State::Active);
+        assert_eq!(link.duty(), Some((NOON - Duration::DAY, Duty::Warn)));
+        link.warned = true;
+        assert_eq!(link.duty(), Some((NOON, Duty::Cut)));
+        let early = NOON - Duration::hours(3);
+        link.state = revoked(early);
+        assert_eq!(link.duty(), Some((early, Duty::Cut)));
+        link.cut = Some(Cut {
+            refused_after_ms: 1,
+            gone_after_ms: 2,
+        });
+        assert_eq!(link.duty(), None);
+    }
+
+    #[test]
+    fn a_link_that_played_by_a_shared_playback_id_is_cut_when_the_last_token_ends() {
+        let at = NOON - Duration::days(2);
+        let mut link = link(NOON, revoked(at));
+        link.shared_until = Some(at + Duration::minutes(15));
+        assert_eq!(link.duty(), Some((at + Duration::minutes(15), Duty::Cut)));
+    }
+
+    #[test]
+    fn a_link_for_a_day_is_not_warned_of() {
+        let mut link = link(NOON, State::Active);
+        link.created_at = NOON - Duration::DAY;
+        assert_eq!(link.duty(), Some((NOON, Duty::Cut)));
     }
 
     proptest! {
         #[test]
-        fn a_playback_token_never_outlives_its_link_or_a_quarter_of_an_hour(left in 1_i64..5_000_000_000) {
+        fn a_playback_token_never_outlives_its_link_or_a_quarter_of_an_hour(
+            left in 1_i64..5_000_000_000,
+            jitter: u8,
+        ) {
             let expires_at = NOON + Duration::microseconds(left);
             let link = link(expires_at, State::Active);
             let expiry = link.token_expiry(NOON);
             prop_assert!(expiry <= expires_at && expiry <= NOON + TOKEN_LIFE);
-            prop_assert!(renew_after(NOON, expiry) <= expiry);
-        }
-
-        #[test]
-        fn no_text_makes_the_token_parser_panic(text in ".*") {
-            let _ = ShareToken::try_from(text);
+            let renewal = renew_after(NOON, expiry, jitter);
+            prop_assert!(renewal <= expiry.max(NOON));
         }
     }
 }

@@ -5,6 +5,13 @@
 //! | Asset           | `ASSET#{ast}`          | `ASSET`    | `TENANT#{ten}#ASSETS` | `{ast}`  | `OPEN` or `CLOSED#{nn}` | `{ast}` | —            |
 //! | Mux pointer     | `MUX#{mux id}`         | `ASSET`    | —                     | —        | —                    | —        | —               |
 //! | Share link      | `SHARE#{shr}`          | `LINK`     | `TENANT#{ten}#SHARES` | `{shr}`  | `ASSET#{ast}#SHARES` | `{shr}`  | —               |
+//! | — under another of its videos | `SHARE#{shr}` | `POINTER#{ast}` | —              | —        | `ASSET#{ast}#SHARES` | `{shr}`  | —               |
+//! | — under whom it is for | `SHARE#{shr}` | `RECIPIENT` | —                      | —        | `TENANT#{ten}#FOR#{sha256}` | `{shr}` | —         |
+//! | — on the agenda | `SHARE#{shr}`          | `AGENDA`   | `AGENDA`              | due      | —                    | —        | —               |
+//! | Video that is gone | `ASSET#{ast}`       | `AGENDA`   | `AGENDA`              | due      | —                    | —        | —               |
+//! | One-time code   | `SHARE#{shr}`          | `CODE#{keyed digest}` | —          | —        | —                    | —        | +10 minutes     |
+//! | Sharing policy  | `TENANT#{ten}#POLICY`  | `SHARING`  | —                     | —        | —                    | —        | —               |
+//! | Restriction     | `RESTRICTION#{sha256}` | `MUX`      | —                     | —        | —                    | —        | —               |
 //! | Webhook receipt | `EVENT#{mux event id}` | `RECEIPT`  | unmatched: `UNMATCHED`| received | —                    | —        | +90 days        |
 //! | Domain event    | `TENANT#{ten}#EVENTS`  | `{evt}`    | —                     | —        | —                    | —        | —               |
 //! | Dead letter     | `LETTER#{dlq}`         | `CASE`     | `WAITING` or `PARKED` | first seen | —                  | —        | discarded: +90 days |
@@ -18,131 +25,21 @@
 //!
 //! Patterns: asset by id (get); assets of a tenant, newest first (gsi1; what is deleted or was
 //! refused is not in it); assets that something is still expected of, and those that are compared with Mux (gsi2); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
-//! (get); links of a tenant (gsi1) and of an asset (gsi2), newest first; has this webhook been seen
+//! together with its asset (get both); links of a tenant (gsi1), of an asset and of a recipient (gsi2),
+//! newest first; what is due about links (gsi1, oldest first); has this webhook been seen
 //! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query
 //! `pk`; within a millisecond in no order); who runs a job (get); dead letters that were tried in vain,
 //! by when they were first seen (gsi1); how far the comparison has come (get); what is being alerted of
 //! (get); webhooks of an hour (get, add); has this request been made (put if absent).
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use time::OffsetDateTime;
 use ulid::Ulid;
 
+pub use super::key::{GSI1, GSI2, Key, Listing};
 use crate::{
     ids::{AssetId, DeadLetterId, EventId, RunId, ShareId, TenantId, UserId},
     mux::MuxEventId,
 };
-
-pub(super) type Attributes = HashMap<String, AttributeValue>;
-
-/// The names of the table's secondary indexes. Both project everything, so a page is one query.
-pub const GSI1: &str = "gsi1";
-pub const GSI2: &str = "gsi2";
-
-/// Where an item is, in which indexes it shows up, and when it may be swept. It may name something
-/// of Mux, so it has no `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Key {
-    pk: String,
-    sk: String,
-    gsi1: Option<(String, String)>,
-    gsi2: Option<(String, String)>,
-    expires: Option<OffsetDateTime>,
-}
-
-impl Key {
-    fn new(pk: String, sk: impl Into<String>) -> Self {
-        Self {
-            pk,
-            sk: sk.into(),
-            gsi1: None,
-            gsi2: None,
-            expires: None,
-        }
-    }
-
-    /// The same key for an item that `DynamoDB` may delete after this instant. Tidying, not truth.
-    #[must_use]
-    pub fn expiring(self, at: OffsetDateTime) -> Self {
-        Self {
-            expires: Some(at),
-            ..self
-        }
-    }
-
-    /// A part of what is too large for the item itself. Each is a partition of its own, because all
-    /// are written at once, and named after the whole: what comes twice with another text mixes nothing.
-    pub(super) fn part(&self, digest: &str, number: u32) -> Self {
-        Self {
-            expires: self.expires,
-            ..Self::new(format!("{}#{digest}#{number}", self.pk), "PART")
-        }
-    }
-
-    /// The two attributes that address the item.
-    pub(super) fn address(&self) -> Attributes {
-        HashMap::from([text("pk", &self.pk), text("sk", &self.sk)])
-    }
-
-    /// All attributes that belong to the key and not to the entity.
-    pub(super) fn attributes(&self) -> Attributes {
-        let mut attributes = self.address();
-        for (name, place) in [(GSI1, &self.gsi1), (GSI2, &self.gsi2)] {
-            if let Some((pk, sk)) = place {
-                attributes.extend([
-                    text(&format!("{name}pk"), pk),
-                    text(&format!("{name}sk"), sk),
-                ]);
-            }
-        }
-        if let Some(at) = self.expires {
-            let seconds = AttributeValue::N(at.unix_timestamp().to_string());
-            attributes.insert("expires".to_owned(), seconds);
-        }
-        attributes
-    }
-
-    /// Where a page of this index goes on after this item.
-    pub(super) fn start(&self, index: &str) -> Attributes {
-        let mut attributes = self.attributes();
-        attributes
-            .retain(|name, _| matches!(name.as_str(), "pk" | "sk") || name.starts_with(index));
-        attributes
-    }
-
-    pub(super) fn is(&self, item: &Attributes) -> bool {
-        self.address()
-            .iter()
-            .all(|(name, value)| item.get(name) == Some(value))
-    }
-}
-
-fn text(name: &str, value: &str) -> (String, AttributeValue) {
-    (name.to_owned(), AttributeValue::S(value.to_owned()))
-}
-
-/// The items of one partition of an index, newest first unless it says otherwise.
-#[derive(Debug, Clone)]
-pub struct Listing {
-    pub(super) index: &'static str,
-    pub(super) partition: String,
-    /// From which sort key to which, both included.
-    pub(super) range: Option<(String, String)>,
-    pub(super) oldest_first: bool,
-}
-
-impl Listing {
-    fn new(index: &'static str, partition: impl Into<String>) -> Self {
-        Self {
-            index,
-            partition: partition.into(),
-            range: None,
-            oldest_first: false,
-        }
-    }
-}
 
 /// An asset, to read it. Whoever asks for a tenant compares the tenant of what is found.
 pub fn asset(asset: AssetId) -> Key {
@@ -202,9 +99,9 @@ pub fn share(share: ShareId) -> Key {
 }
 
 /// A link, to write it where the lists of its tenant and its asset show it.
-pub fn listed_share(tenant: TenantId, asset: AssetId, id: ShareId) -> Key {
+pub fn listed_share(tenant: TenantId, asset: Option<AssetId>, id: ShareId) -> Key {
     Key {
-        gsi2: share_of_asset(asset, id).gsi2,
+        gsi2: asset.and_then(|asset| share_of_asset(asset, id).gsi2),
         ..share_of_tenant(tenant, id)
     }
 }
@@ -223,6 +120,83 @@ pub fn share_of_asset(asset: AssetId, id: ShareId) -> Key {
         gsi2: Some((shares_of_asset(asset).partition, id.to_string())),
         ..share(id)
     }
+}
+
+/// A link's place in the list of another of its assets. It sorts after [`share_of_asset`], so that a
+/// page goes on after either of them from the same key.
+pub fn share_also_of_asset(asset: AssetId, id: ShareId) -> Key {
+    Key {
+        gsi2: share_of_asset(asset, id).gsi2,
+        ..Key::new(format!("SHARE#{id}"), format!("POINTER#{asset}"))
+    }
+}
+
+/// A link's place in the list of whom it is for.
+pub fn share_of_recipient(tenant: TenantId, recipient: &str, id: ShareId) -> Key {
+    Key {
+        gsi2: Some((
+            shares_of_recipient(tenant, recipient).partition,
+            id.to_string(),
+        )),
+        ..Key::new(format!("SHARE#{id}"), "RECIPIENT")
+    }
+}
+
+pub fn shares_of_recipient(tenant: TenantId, recipient: &str) -> Listing {
+    Listing::new(GSI2, format!("TENANT#{tenant}#FOR#{recipient}"))
+}
+
+/// A link's place on the agenda, to take it off.
+pub fn share_agenda(id: ShareId) -> Key {
+    Key::new(format!("SHARE#{id}"), "AGENDA")
+}
+
+/// The same, to put it there.
+pub fn agenda_of_share(id: ShareId, due: OffsetDateTime) -> Key {
+    Key {
+        gsi1: Some(("AGENDA".to_owned(), format!("{}#{id}", stamp(due)))),
+        ..share_agenda(id)
+    }
+}
+
+/// The place on the agenda of a video that is gone, to take it off.
+pub fn asset_agenda(id: AssetId) -> Key {
+    Key::new(format!("ASSET#{id}"), "AGENDA")
+}
+
+/// The same, to put it there.
+pub fn agenda_of_asset(id: AssetId, due: OffsetDateTime) -> Key {
+    Key {
+        gsi1: Some(("AGENDA".to_owned(), format!("{}#{id}", stamp(due)))),
+        ..asset_agenda(id)
+    }
+}
+
+/// What is due by now, what has been due for longest first.
+pub fn agenda_until(now: OffsetDateTime) -> Listing {
+    Listing {
+        range: Some((
+            stamp(OffsetDateTime::UNIX_EPOCH),
+            format!("{}$", stamp(now)),
+        )),
+        oldest_first: true,
+        ..Listing::new(GSI1, "AGENDA")
+    }
+}
+
+/// The one-time code that was sent to somebody for a link.
+pub fn code(share: ShareId, whom: &str) -> Key {
+    Key::new(format!("SHARE#{share}"), format!("CODE#{whom}"))
+}
+
+/// What a tenant demands of its links.
+pub fn sharing_policy(tenant: TenantId) -> Key {
+    Key::new(format!("TENANT#{tenant}#POLICY"), "SHARING")
+}
+
+/// The playback restriction that Mux has for this set of domains.
+pub fn restriction(digest: &str) -> Key {
+    Key::new(format!("RESTRICTION#{digest}"), "MUX")
 }
 
 pub fn shares_of(tenant: TenantId) -> Listing {

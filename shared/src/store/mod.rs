@@ -3,6 +3,7 @@
 //! Reads are strongly consistent, except those of an index, which `DynamoDB` does not offer so.
 
 mod error;
+mod key;
 pub mod keys;
 mod large;
 
@@ -16,7 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
 pub use self::error::StoreError;
-use self::keys::{Attributes, Key, Listing};
+use self::key::{Attributes, Key, Listing};
 
 /// How often a lost guard is met by reading and applying again (design: at most five times).
 pub const ATTEMPTS: u32 = 5;

@@ -9,7 +9,7 @@ use shared::clock::Clock;
 use time::OffsetDateTime;
 use tower::ServiceExt;
 
-use super::{Answer, TestApp};
+use super::{Answer, TestApp, answer::text};
 
 /// The events of one video's life, with ids of its own.
 #[derive(Debug, Clone)]
@@ -173,6 +173,33 @@ impl TestApp {
         }
         found.sort();
         found.into_iter().map(|(_, kind)| kind).collect()
+    }
+
+    /// What the domain events of a type say, oldest first.
+    pub(crate) async fn event_data(&self, kind: &str) -> Vec<Value> {
+        let client = self.aws.clients().dynamodb;
+        let (mut found, mut pages) = (
+            Vec::new(),
+            client
+                .scan()
+                .table_name(TABLE)
+                .filter_expression("#type = :kind")
+                .expression_attribute_names("#type", "type")
+                .expression_attribute_values(
+                    ":kind",
+                    aws_sdk_dynamodb::types::AttributeValue::S(kind.to_owned()),
+                )
+                .into_paginator()
+                .send(),
+        );
+        while let Some(page) = pages.next().await {
+            for item in page.unwrap().items.unwrap_or_default() {
+                let event: Value = serde_dynamo::from_item(item).unwrap();
+                found.push((text(&event, "id").to_owned(), event["data"].clone()));
+            }
+        }
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found.into_iter().map(|(_, data)| data).collect()
     }
 
     /// The bodies of the dead letters that wait in the queue.

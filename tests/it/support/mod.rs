@@ -6,6 +6,7 @@ pub(crate) mod answer;
 pub(crate) mod events;
 mod mux;
 mod table;
+pub(crate) mod viewer;
 
 use std::{
     net::SocketAddr,
@@ -230,7 +231,8 @@ fn counted() -> impl Fn(&mut [u8]) + Send + Sync {
     move |bytes: &mut [u8]| {
         let number = count.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         bytes.fill(0);
-        let start = bytes.len() - number.len();
-        bytes[start..].copy_from_slice(&number);
+        let some = bytes.len().min(number.len());
+        let start = bytes.len() - some;
+        bytes[start..].copy_from_slice(&number[number.len() - some..]);
     }
 }

@@ -1,0 +1,190 @@
+//! Seeing that nobody plays by a link that is over: its playback ids are deleted at Mux, and how long
+//! all that took is written down. Does not decide that a link is over.
+
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    manage::millis,
+    model::{Cut, Duty, Playback, ShareLink, State},
+    rows,
+};
+use crate::{
+    app::Parts,
+    events::{Act, Event},
+    mux::{Deletion, MuxError},
+    store::{ATTEMPTS, StoreError, keys},
+    telemetry,
+};
+
+/// How long somebody who takes a link back waits for Mux.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(4);
+
+/// The pauses between two attempts at what Mux does not do: half as long as it has been tried, from a
+/// minute to an hour.
+const PAUSE_MIN: Duration = Duration::minutes(1);
+const PAUSE_MAX: Duration = Duration::hours(1);
+
+/// Why a link could not be cut.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CutError {
+    #[error("the link could not be read or written")]
+    Store(#[from] StoreError),
+    #[error("mux did not delete a playback id")]
+    Mux(#[from] MuxError),
+    #[error("mux knows neither the playback id nor its asset: is this the account that it is in?")]
+    Doubtful,
+    #[error("mux did not answer in time")]
+    Late,
+}
+
+impl CutError {
+    /// Whether Mux said that we ask too often.
+    pub(super) fn is_limit(&self) -> bool {
+        matches!(self, Self::Mux(MuxError::Limited))
+    }
+}
+
+/// Cuts a link that was taken back this moment, for somebody who waits. What fails, the job does.
+pub(super) async fn now(app: &Parts, act: &Act, link: &ShareLink) -> Result<ShareLink, CutError> {
+    let deleting = delete_all(app, link);
+    let deleted = tokio::time::timeout(PATIENCE, deleting).await;
+    let (gone, failed) = deleted.unwrap_or((Vec::new(), Some(CutError::Late)));
+    if let Some(error) = failed {
+        let error = telemetry::chain(&error);
+        tracing::warn!(share.id = %link.id, error, "mux has still to delete playback ids");
+    }
+    Ok(settle(app, act, link, &gone, None).await?)
+}
+
+/// Notes how fast a link was refused, and that it is cut, if it gave nothing out.
+pub(super) async fn note(
+    app: &Parts,
+    act: &Act,
+    link: &ShareLink,
+) -> Result<ShareLink, StoreError> {
+    settle(app, act, link, &[], None).await
+}
+
+/// Cuts a link whose time has come. The error of what has still to be done; it is on the agenda again.
+pub(super) async fn due(
+    app: &Parts,
+    act: &Act,
+    link: &ShareLink,
+) -> Result<Result<(), CutError>, StoreError> {
+    let (gone, failed) = delete_all(app, link).await;
+    let now = app.clock.now();
+    let tried = now - link.over_at();
+    let pause: Duration = tried / 2;
+    let pause = pause.clamp(PAUSE_MIN, PAUSE_MAX);
+    let held = failed.is_some().then_some(now + pause);
+    settle(app, act, link, &gone, held).await?;
+    Ok(failed.map_or(Ok(()), Err))
+}
+
+/// Deletes a link's playback ids at Mux; those that are gone, and why the rest is not.
+async fn delete_all(app: &Parts, link: &ShareLink) -> (Vec<Playback>, Option<CutError>) {
+    let mut gone = Vec::new();
+    for playback in &link.playbacks {
+        match delete(app, playback).await {
+            Ok(()) => gone.push(playback.clone()),
+            Err(error) => return (gone, Some(error)),
+        }
+    }
+    (gone, None)
+}
+
+/// With a token of another account Mux would know nothing, and everything would seem to be gone: that
+/// a playback id is not there is believed only of an asset that is.
+async fn delete(app: &Parts, playback: &Playback) -> Result<(), CutError> {
+    let Playback { mux_asset, id, .. } = playback;
+    match app.mux.delete_playback_id(mux_asset, id).await? {
+        Deletion::Done => return Ok(()),
+        Deletion::NotThere => {}
+    }
+    if app.mux.asset_news(mux_asset).await?.is_some() {
+        return Ok(());
+    }
+    let asset: Option<crate::assets::Asset> = app.store.get(&keys::asset(playback.asset)).await?;
+    if asset.is_some_and(|it| it.is_deleted()) {
+        return Ok(());
+    }
+    Err(CutError::Doubtful)
+}
+
+/// Writes down what is gone; and if that is all, that the link is cut. Reads and writes again if
+/// somebody was faster.
+async fn settle(
+    app: &Parts,
+    act: &Act,
+    link: &ShareLink,
+    gone: &[Playback],
+    held: Option<OffsetDateTime>,
+) -> Result<ShareLink, StoreError> {
+    let (mut attempt, mut before) = (1, link.clone());
+    // What the caller measured is not in the table yet.
+    let measured = link.refused_after_ms;
+    loop {
+        let now = app.clock.now();
+        let mut next = before.clone();
+        next.playbacks.retain(|it| !gone.contains(it));
+        next.refused_after_ms = next.refused_after_ms.or(measured);
+        next.held_until = held;
+        let mut events = Vec::new();
+        let over = before.over_at() <= now;
+        let playing = next.shared_until.is_some_and(|until| now < until);
+        if over && next.cut.is_none() && next.playbacks.is_empty() && !playing {
+            let (cut, share) = (cut(&next, now), next.id);
+            next.cut = Some(cut);
+            if next.state == State::Active {
+                events.push(Event::ShareExpired { share });
+            }
+            events.push(Event::ShareCut { share, cut });
+        }
+        let writes = rows::step(app, &before, &mut next, act, events)?;
+        match app.store.commit(writes).await {
+            Ok(()) => return Ok(next),
+            Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+            Err(error) => return Err(error),
+        }
+        let read: Option<ShareLink> = app.store.get(&keys::share(link.id)).await?;
+        before = read.unwrap_or(before);
+    }
+}
+
+fn cut(link: &ShareLink, now: OffsetDateTime) -> Cut {
+    let gone_after_ms = millis(link.over_at(), now);
+    // An expiry is looked at with every opening: nothing has to be written for it to count.
+    let refused_after_ms = match link.state {
+        State::Active => 0,
+        State::Revoked { .. } | State::Ended { .. } => {
+            link.refused_after_ms.unwrap_or(gone_after_ms)
+        }
+    };
+    Cut {
+        refused_after_ms,
+        gone_after_ms,
+    }
+}
+
+/// Says that a link will expire, once.
+pub(super) async fn warn(app: &Parts, act: &Act, link: &ShareLink) -> Result<(), StoreError> {
+    let mut next = link.clone();
+    next.warned = true;
+    let expiring = Event::ShareExpiring {
+        share: link.id,
+        at: link.expires_at,
+    };
+    let writes = rows::step(app, link, &mut next, act, vec![expiring])?;
+    match app.store.commit(writes).await {
+        // Whatever it became just now, its agenda says.
+        Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether this is due.
+pub(super) fn is_due(link: &ShareLink, now: OffsetDateTime) -> Option<Duty> {
+    link.duty()
+        .filter(|(at, _)| *at <= now)
+        .map(|(_, duty)| duty)
+}

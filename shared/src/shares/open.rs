@@ -1,0 +1,314 @@
+//! Opening a link: what a viewer is given, and by which playback id.
+
+use time::OffsetDateTime;
+use url::Url;
+
+use super::{
+    ShareError,
+    gate::Visitor,
+    grant::Grant,
+    model::{ShareLink, renew_after},
+    own,
+    token::ShareToken,
+};
+use crate::{
+    app::Parts,
+    assets::{Asset, Status},
+    events::{Act, Actor, Event},
+    ids::{AssetId, RequestId, TenantId, UserId},
+    mux::{Audience, PlaybackId, SigningError, Terms},
+    store::{Guard, StoreError, keys},
+    telemetry,
+};
+
+/// What a viewer's page sends.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub token: ShareToken,
+    /// Which video of a list; the first, if nothing is said.
+    pub asset: Option<AssetId>,
+    pub extras: Extras,
+    /// What the viewer was given before, if anything.
+    pub grant: Option<String>,
+    pub user: Option<UserId>,
+    pub request: Option<RequestId>,
+}
+
+/// What a viewer asks for beside the stream: each costs a signature.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extras {
+    pub poster: bool,
+    pub storyboard: bool,
+    /// The titles of all videos, which costs a read.
+    pub playlist: bool,
+}
+
+/// What a viewer is given.
+pub(super) struct Opened {
+    pub link: ShareLink,
+    pub asset: Asset,
+    pub playback: Url,
+    pub poster: Option<Url>,
+    pub storyboard: Option<Url>,
+    pub expires_at: OffsetDateTime,
+    pub renew_after: OffsetDateTime,
+    /// To be shown when the next token is asked for.
+    pub grant: String,
+}
+
+/// A viewer before an open door: the link, the video, and who they are.
+pub(super) struct Admitted {
+    pub link: ShareLink,
+    pub asset: Option<Asset>,
+    pub grant: Option<Grant>,
+    pub act: Act,
+}
+
+/// Opens a link: the row is read every time, so that taken back means taken back (S0-068, S0-069).
+pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError> {
+    let now = app.clock.now();
+    let id = asked.asset.unwrap_or(asked.token.asset);
+    let at_the_door = knock(app, &asked.token, id, asked.grant.as_deref(), now).await?;
+    let Admitted {
+        link,
+        asset,
+        grant,
+        mut act,
+    } = at_the_door.seen_as(asked.user, asked.request);
+    let visitor = Visitor {
+        grant: grant.clone(),
+        user: asked.user,
+    };
+    if let Some(refusal) = refusal(&link, id, &visitor, now) {
+        refused(app, &act, &link, &refusal).await;
+        return Err(refusal);
+    }
+    let asset = asset.filter(|it| it.tenant == link.tenant);
+    let asset = playable(asset, now)?;
+    let renews = grant.is_some();
+    let grant = grant.unwrap_or_else(|| Grant {
+        session: app.ids.mint(),
+        password: false,
+        email: None,
+        epoch: link.rules.epoch,
+    });
+    if let Actor::Guest { session, .. } = &mut act.actor {
+        *session = Some(grant.session);
+    }
+    let (share, asset_id) = (link.id, asset.id);
+    let event = if renews {
+        Event::ShareRenewed {
+            share,
+            asset: asset_id,
+        }
+    } else {
+        Event::ShareOpened {
+            share,
+            asset: asset_id,
+        }
+    };
+    let (link, plays) = plays(app, &act, link, &asset, event, now).await?;
+    let signed = sign(app, &link, &plays, asked.extras, now)?;
+    let grant = app.grants.write(link.id, &grant, now);
+    let (grant, _) = grant.ok_or(ShareError::Grant)?;
+    Ok(Opened {
+        playback: signed.playback,
+        poster: signed.poster,
+        storyboard: signed.storyboard,
+        renew_after: renew_after(now, signed.expires_at, app.ids.jitter()),
+        expires_at: signed.expires_at,
+        grant,
+        link,
+        asset,
+    })
+}
+
+/// Reads what the token names, in one round trip, and finds out whether it opens it.
+pub(super) async fn knock(
+    app: &Parts,
+    token: &ShareToken,
+    asset: AssetId,
+    grant: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<Admitted, ShareError> {
+    let (link, asset): (Option<ShareLink>, Option<Asset>) = app
+        .store
+        .get_both(&keys::share(token.share), &keys::asset(asset))
+        .await?;
+    let link = link
+        .filter(|link| token.opens(link))
+        .ok_or(ShareError::Unknown)?;
+    let grant = grant.and_then(|text| app.grants.read(link.id, text, now));
+    let actor = Actor::Guest {
+        share: link.id,
+        session: grant.as_ref().map(|it| it.session),
+        user: None,
+    };
+    Ok(Admitted {
+        link,
+        asset,
+        grant,
+        act: Act {
+            actor,
+            request: None,
+        },
+    })
+}
+
+impl Admitted {
+    pub(super) fn seen_as(mut self, who: Option<UserId>, request: Option<RequestId>) -> Self {
+        self.act.request = request;
+        if let Actor::Guest { user, .. } = &mut self.act.actor {
+            *user = who;
+        }
+        self
+    }
+}
+
+fn refusal(
+    link: &ShareLink,
+    asset: AssetId,
+    visitor: &Visitor,
+    now: OffsetDateTime,
+) -> Option<ShareError> {
+    if let Err(over) = link.check(now) {
+        return Some(over);
+    }
+    if !link.assets.contains(&asset) {
+        return Some(ShareError::Unknown);
+    }
+    link.rules.lock(visitor).map(ShareError::Locked)
+}
+
+/// A refusal needs no table to be right: that it could not be noted changes nothing.
+pub(super) async fn refused(app: &Parts, act: &Act, link: &ShareLink, refusal: &ShareError) {
+    // What is asked for of everybody is no refusal yet.
+    if matches!(refusal, ShareError::Locked(_) | ShareError::Unknown) {
+        return;
+    }
+    let event = Event::ShareRefused {
+        share: link.id,
+        reason: refusal.to_string(),
+    };
+    if let Err(error) = note(app, act, link.tenant, event).await {
+        let error = telemetry::chain(&error);
+        tracing::error!(share.id = %link.id, error, "a refusal could not be noted");
+    }
+}
+
+fn playable(asset: Option<Asset>, now: OffsetDateTime) -> Result<Asset, ShareError> {
+    let asset = asset.ok_or(ShareError::Unknown)?;
+    match asset.status(now) {
+        Status::Ready => Ok(asset),
+        Status::Deleted => Err(ShareError::Deleted),
+        Status::AwaitingUpload
+        | Status::Processing
+        | Status::Failed
+        | Status::Cancelled
+        | Status::Expired => Err(ShareError::NotReady),
+    }
+}
+
+/// By what a viewer plays.
+enum Plays {
+    Signed(PlaybackId),
+    /// Whoever knows the address plays it, for ever: only if somebody has switched signing off.
+    Public(PlaybackId),
+}
+
+/// The playback id to play by. That it is given out is noted before it is: what cannot be proved is
+/// not given.
+async fn plays(
+    app: &Parts,
+    act: &Act,
+    link: ShareLink,
+    asset: &Asset,
+    event: Event,
+    now: OffsetDateTime,
+) -> Result<(ShareLink, Plays), ShareError> {
+    let Some((mux_asset, _)) = asset.lifecycle.playable() else {
+        let public = asset.lifecycle.public_playback();
+        let public = public.filter(|_| !app.config.signed_playback);
+        let public = public.cloned().ok_or(ShareError::NotReady)?;
+        tracing::error!(alert = "unsigned-playback", share.id = %link.id, asset.id = %asset.id,
+            "a public playback id is given out");
+        note(app, act, link.tenant, event).await?;
+        return Ok((link, Plays::Public(public)));
+    };
+    if let Some(own) = link.own(mux_asset).cloned() {
+        note(app, act, link.tenant, event).await?;
+        return Ok((link, Plays::Signed(own)));
+    }
+    let (link, playback) = own::give(app, act, link, asset, event, now).await?;
+    Ok((link, Plays::Signed(playback)))
+}
+
+struct SignedAddresses {
+    playback: Url,
+    poster: Option<Url>,
+    storyboard: Option<Url>,
+    expires_at: OffsetDateTime,
+}
+
+fn sign(
+    app: &Parts,
+    link: &ShareLink,
+    plays: &Plays,
+    extras: Extras,
+    now: OffsetDateTime,
+) -> Result<SignedAddresses, SigningError> {
+    let wanted = link.token_expiry(now);
+    let terms = Terms {
+        resolution: link.rules.resolution,
+        restriction: link.rules.restriction.clone(),
+    };
+    let mut expires_at = wanted;
+    let mut address = |audience| match plays {
+        Plays::Public(playback) => app.playback.unsigned(playback, audience),
+        Plays::Signed(playback) => {
+            let signed = app.playback.address(playback, audience, &terms, wanted)?;
+            // All of them are renewed together: with the first one that ends.
+            expires_at = expires_at.min(signed.expires_at);
+            Ok(signed.url)
+        }
+    };
+    let playback = address(Audience::Video)?;
+    let mut extra = |wanted: bool, audience| wanted.then(|| address(audience)).transpose();
+    let poster = extra(extras.poster, Audience::Thumbnail)?;
+    let storyboard = extra(extras.storyboard, Audience::Storyboard)?;
+    Ok(SignedAddresses {
+        playback,
+        poster,
+        storyboard,
+        expires_at,
+    })
+}
+
+/// An event that reports no change of a row. Not written, not done: what cannot be proved is not given.
+pub(super) async fn note(
+    app: &Parts,
+    act: &Act,
+    tenant: TenantId,
+    event: Event,
+) -> Result<(), StoreError> {
+    let envelope = act.envelope(app, tenant, event);
+    let key = keys::event(tenant, envelope.id);
+    match app.store.put(&key, &envelope, Guard::Absent).await {
+        // The id is new, so what stands there is this very event, and its first answer was lost.
+        Err(StoreError::Conflict { .. }) => Ok(()),
+        done => done,
+    }
+}
+
+/// The videos of a list that can be watched, or will be, in its order.
+pub(super) async fn playlist(app: &Parts, link: &ShareLink) -> Result<Vec<Asset>, ShareError> {
+    let mut assets = Vec::with_capacity(link.assets.len());
+    let found = link.assets.iter().map(|id| async move {
+        let key = keys::asset(*id);
+        app.store.get::<Asset>(&key).await
+    });
+    for asset in futures::future::try_join_all(found).await? {
+        assets.extend(asset.filter(|it| it.tenant == link.tenant && !it.is_deleted()));
+    }
+    Ok(assets)
+}

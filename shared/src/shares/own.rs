@@ -1,0 +1,131 @@
+//! A link's own playback id: made when it is first played, so that taking the link back takes back
+//! what it gave out, and nobody else's. Mux makes about one thing a second; until it is made, the
+//! link plays by the playback id of the video itself.
+
+use time::OffsetDateTime;
+
+use super::{
+    ShareError,
+    model::{Playback, ShareLink},
+    rows,
+};
+use crate::{
+    app::Parts,
+    assets::Asset,
+    events::{Act, Event},
+    mux::{MuxAssetId, PlaybackId},
+    store::{ATTEMPTS, StoreError, keys},
+    telemetry,
+};
+
+/// How long a viewer waits for it.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(2_500);
+
+/// Gives out a playback id, and notes with the event which one it was.
+pub(super) async fn give(
+    app: &Parts,
+    act: &Act,
+    link: ShareLink,
+    asset: &Asset,
+    event: Event,
+    now: OffsetDateTime,
+) -> Result<(ShareLink, PlaybackId), ShareError> {
+    let (mux_asset, shared) = asset.lifecycle.playable().ok_or(ShareError::NotReady)?;
+    let made = make(app, mux_asset).await;
+    let given = write(app, act, link, asset, made.as_ref(), event, now).await;
+    match given {
+        Ok((link, Given::Made)) => Ok((link, made.unwrap_or_else(|| shared.clone()))),
+        Ok((link, Given::Shared)) => Ok((link, shared.clone())),
+        Ok((link, Given::Known(known))) => {
+            discard(app, mux_asset, made).await;
+            Ok((link, known))
+        }
+        // It may have been written nevertheless, and then the link plays by it.
+        Err(error @ ShareError::Store(_)) => Err(error),
+        Err(error) => {
+            discard(app, mux_asset, made).await;
+            Err(error)
+        }
+    }
+}
+
+/// Which playback id it became.
+enum Given {
+    /// The one that was just made.
+    Made,
+    /// The one of the video.
+    Shared,
+    /// One that another viewer's opening has made in the meantime.
+    Known(PlaybackId),
+}
+
+async fn write(
+    app: &Parts,
+    act: &Act,
+    link: ShareLink,
+    asset: &Asset,
+    made: Option<&PlaybackId>,
+    event: Event,
+    now: OffsetDateTime,
+) -> Result<(ShareLink, Given), ShareError> {
+    let (mux_asset, _) = asset.lifecycle.playable().ok_or(ShareError::NotReady)?;
+    let (mut attempt, mut before) = (1, link);
+    loop {
+        // Taken back while Mux was asked: then nothing is given out.
+        before.check(app.clock.now())?;
+        if let Some(known) = before.own(mux_asset).cloned() {
+            if made == Some(&known) {
+                // It was written, and only the answer was lost.
+                return Ok((before, Given::Made));
+            }
+            super::open::note(app, act, before.tenant, event).await?;
+            return Ok((before, Given::Known(known)));
+        }
+        let mut next = before.clone();
+        if let Some(id) = made {
+            next.playbacks.push(Playback {
+                asset: asset.id,
+                mux_asset: mux_asset.clone(),
+                id: id.clone(),
+            });
+        } else {
+            next.shared_until = next.shared_until.max(Some(next.token_expiry(now)));
+        }
+        let writes = rows::step(app, &before, &mut next, act, vec![event.clone()])?;
+        match app.store.commit(writes).await {
+            Ok(()) if made.is_some() => return Ok((next, Given::Made)),
+            Ok(()) => return Ok((next, Given::Shared)),
+            Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+            Err(error) => return Err(error.into()),
+        }
+        let read: Option<ShareLink> = app.store.get(&keys::share(before.id)).await?;
+        before = read.ok_or(ShareError::Unknown)?;
+    }
+}
+
+/// A new playback id, if Mux makes one now.
+async fn make(app: &Parts, asset: &MuxAssetId) -> Option<PlaybackId> {
+    let making = app.mux.create_playback_id(asset);
+    match tokio::time::timeout(PATIENCE, making).await {
+        Ok(Ok(made)) => Some(made),
+        Ok(Err(error)) => {
+            let error = telemetry::chain(&error);
+            tracing::warn!(error, "no playback id of its own: the video's is given out");
+            None
+        }
+        // If it was made nevertheless, nobody ever gets a token for it, and the daily check finds it.
+        Err(_) => {
+            tracing::warn!("mux is slow: the video's playback id is given out");
+            None
+        }
+    }
+}
+
+/// One that nobody was given: the daily check finds it, if this fails.
+async fn discard(app: &Parts, asset: &MuxAssetId, made: Option<PlaybackId>) {
+    let Some(made) = made else { return };
+    if let Err(error) = app.mux.delete_playback_id(asset, &made).await {
+        let error = telemetry::chain(&error);
+        tracing::warn!(error, "a playback id that nobody plays by is left at mux");
+    }
+}

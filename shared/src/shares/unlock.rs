@@ -1,0 +1,223 @@
+//! What a viewer shows to a link that asks for something: a password, or a code that was sent by
+//! e-mail. What was shown is signed and given back, so that it is shown once.
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    ShareError,
+    fields::Email,
+    gate::Lock,
+    grant::Grant,
+    model::ShareLink,
+    open::{Admitted, knock, note, refused},
+    token::{Digested, ShareToken},
+};
+use crate::{
+    address,
+    app::Parts,
+    events::{Actor, Event, Shown},
+    ids::RequestId,
+    mail::Message,
+    store::{Guard, StoreError, keys},
+};
+
+/// How long a code counts.
+const CODE_LIFE: Duration = Duration::minutes(10);
+
+/// What a viewer shows.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub password: Option<String>,
+    pub email: Option<Email>,
+    pub code: Option<String>,
+    /// What they were given for what they showed before.
+    pub grant: Option<String>,
+    pub request: Option<RequestId>,
+}
+
+/// What they are given for it.
+pub(super) struct Unlocked {
+    pub grant: String,
+    pub until: OffsetDateTime,
+    /// What is still to be shown.
+    pub lock: Option<Lock>,
+}
+
+/// Takes what is shown, and gives a grant for it.
+pub(super) async fn unlock(
+    app: &Parts,
+    token: &ShareToken,
+    key: Key,
+) -> Result<Unlocked, ShareError> {
+    let now = app.clock.now();
+    let known = knock(app, token, token.asset, key.grant.as_deref(), now).await?;
+    let Admitted {
+        link,
+        grant,
+        mut act,
+        ..
+    } = known.seen_as(None, key.request);
+    if let Err(over) = link.check(now) {
+        refused(app, &act, &link, &over).await;
+        return Err(over);
+    }
+    let fresh = Grant {
+        session: app.ids.mint(),
+        password: false,
+        email: None,
+        epoch: link.rules.epoch,
+    };
+    let mut grant = grant
+        .filter(|it| it.epoch == link.rules.epoch)
+        .unwrap_or(fresh);
+    if let Actor::Guest { session, .. } = &mut act.actor {
+        *session = Some(grant.session);
+    }
+    let mut by = Vec::new();
+    if let Some(password) = key.password {
+        let right = is_password(&link, password).await?;
+        attempt(
+            app,
+            &act,
+            &link,
+            Shown::Password,
+            right,
+            ShareError::WrongPassword,
+        )
+        .await?;
+        grant.password = true;
+        by.push(Shown::Password);
+    }
+    if let Some((email, code)) = key.email.zip(key.code) {
+        let whom = whom(app, &link, &email);
+        let right = take_code(app, &link, &whom, &code, now).await?;
+        attempt(app, &act, &link, Shown::Code, right, ShareError::WrongCode).await?;
+        grant.email = Some(whom);
+        by.push(Shown::Code);
+    }
+    if by.is_empty() {
+        return Err(ShareError::Field(
+            "show a password, or an email with its code",
+        ));
+    }
+    let unlocked = Event::ShareUnlocked { share: link.id, by };
+    note(app, &act, link.tenant, unlocked).await?;
+    let visitor = super::gate::Visitor {
+        grant: Some(grant.clone()),
+        user: None,
+    };
+    let (text, until) = app
+        .grants
+        .write(link.id, &grant, now)
+        .ok_or(ShareError::Grant)?;
+    Ok(Unlocked {
+        grant: text,
+        until,
+        lock: link.rules.lock(&visitor),
+    })
+}
+
+/// A wrong one is noted.
+async fn attempt(
+    app: &Parts,
+    act: &crate::events::Act,
+    link: &ShareLink,
+    by: Shown,
+    right: bool,
+    wrong: ShareError,
+) -> Result<(), ShareError> {
+    if right {
+        return Ok(());
+    }
+    let event = Event::ShareNotUnlocked { share: link.id, by };
+    note(app, act, link.tenant, event).await?;
+    Err(wrong)
+}
+
+/// Hashing takes long, and others wait for the same thread. A link without a password takes none.
+async fn is_password(link: &ShareLink, password: String) -> Result<bool, ShareError> {
+    let Some(hash) = link.rules.password.clone() else {
+        return Ok(false);
+    };
+    let checking = tokio::task::spawn_blocking(move || hash.is_of(&password));
+    checking.await.map_err(|_| ShareError::Password)
+}
+
+/// A code that was sent, until it is used.
+#[derive(Serialize, Deserialize)]
+struct Code {
+    digest: Digested,
+    #[serde(with = "time::serde::rfc3339")]
+    until: OffsetDateTime,
+    version: u64,
+}
+
+/// Sends a code to an address that the link admits. To one that it does not, nothing is sent, and the
+/// answer is the same: who is on the list is nobody's business.
+pub(super) async fn send_code(
+    app: &Parts,
+    token: &ShareToken,
+    email: &Email,
+) -> Result<(), ShareError> {
+    let now = app.clock.now();
+    let Admitted { link, act, .. } = knock(app, token, token.asset, None, now).await?;
+    if let Err(over) = link.check(now) {
+        refused(app, &act, &link, &over).await;
+        return Err(over);
+    }
+    let mail = app.mail.as_ref().filter(|_| link.rules.admits(email));
+    let Some(mail) = mail else { return Ok(()) };
+    let number = u32::from_be_bytes(app.ids.secret().last_chunk().copied().unwrap_or_default());
+    let text = format!("{:06}", number % 1_000_000);
+    let key = keys::code(link.id, &whom(app, &link, email));
+    let before: Option<Code> = app.store.get(&key).await?;
+    let code = Code {
+        digest: Digested::of(text.as_bytes()),
+        until: now + CODE_LIFE,
+        version: before.as_ref().map_or(1, |it| it.version + 1),
+    };
+    let guard = before.map_or(Guard::Absent, |it| Guard::Version(it.version));
+    let written = app.store.put(&key.expiring(code.until), &code, guard).await;
+    match written {
+        Ok(()) => {}
+        // Another request has just sent one.
+        Err(StoreError::Conflict { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    let message = Message {
+        to: email.as_str().to_owned(),
+        subject: format!("Your code: {text}"),
+        text: format!(
+            "{text} opens the video that was shared with you.\n\nIt counts for ten minutes. If you did not ask for it, do nothing."
+        ),
+    };
+    mail.send(message).await?;
+    Ok(())
+}
+
+/// Whether this is the code; it can be used once.
+async fn take_code(
+    app: &Parts,
+    link: &ShareLink,
+    whom: &str,
+    text: &str,
+    now: OffsetDateTime,
+) -> Result<bool, ShareError> {
+    let key = keys::code(link.id, whom);
+    let code: Option<Code> = app.store.get(&key).await?;
+    let right = code.filter(|it| now < it.until && it.digest.is_of(text.trim().as_bytes()));
+    let Some(code) = right else { return Ok(false) };
+    match app.store.delete(&key, Guard::Version(code.version)).await {
+        Ok(()) => Ok(true),
+        // Somebody used it just now.
+        Err(StoreError::Conflict { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An address, hidden: another one for each link.
+fn whom(app: &Parts, link: &ShareLink, email: &Email) -> String {
+    let text = format!("{} {}", link.id, email.as_str());
+    address::pseudonym(&app.config.pseudonym_key, &text)
+}
