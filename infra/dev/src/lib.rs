@@ -7,6 +7,7 @@ pub mod aws;
 pub mod console;
 pub mod demo;
 pub mod issuer;
+pub mod mail;
 mod proxy;
 pub mod replay;
 pub mod settings;

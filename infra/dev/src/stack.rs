@@ -35,7 +35,7 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use crate::{aws::Aws, issuer::Issuer, proxy, settings};
+use crate::{aws::Aws, issuer::Issuer, mail::MailBox, proxy, settings};
 
 /// How long requests that are under way may take when the stack ends: a player keeps connections open.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -96,7 +96,10 @@ impl Stack {
             &mut tasks,
         )
         .await?;
-        let variables = settings::variables(&url, &aws, &keys.playback);
+        let mut variables = settings::variables(&url, &aws, &keys.playback);
+        let smtp = listen(0, "--port").await?;
+        let (letters, smtp) = MailBox::listen(smtp, stop.clone(), &mut tasks)?;
+        variables.insert("SMTP_URL", format!("smtp://{smtp}"));
         let mux = mux(place, &url, &keys.playback)?;
         let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, system_clock())?;
         let api = match &place.functions {
@@ -122,6 +125,7 @@ impl Stack {
         let all = Router::new()
             .nest("/mux", mux.router())
             .nest("/sign-in", issuer.router())
+            .merge(letters.router())
             .fallback_service(beside(api, pages()));
         tasks.spawn(serve(listener, all, stop.clone()));
         let (work, stopped) = (mux.clone(), stop.clone());

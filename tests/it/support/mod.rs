@@ -20,6 +20,7 @@ use axum::{Router, extract::Request, middleware::map_request};
 use dev::{
     aws::{Aws, TABLE},
     issuer::Issuer,
+    mail::MailBox,
     settings,
 };
 use muxsim::{Endpoint, SigningKey, Sim};
@@ -59,6 +60,8 @@ pub(crate) struct TestApp {
     pub(crate) mux: Sim,
     pub(crate) faults: Faults,
     pub(crate) table: ShakyTable,
+    /// Letters that were sent.
+    pub(crate) mail: MailBox,
     sign_ins: Arc<AtomicUsize>,
     pub(crate) issuer: Issuer,
     pub(crate) aws: Aws,
@@ -77,6 +80,8 @@ pub(crate) struct Wishes {
     pub(crate) no_table: bool,
     /// Nothing listens where the queue should be.
     pub(crate) no_queue: bool,
+    /// There is a mail server, whose letters are in `TestApp::mail`.
+    pub(crate) mail: bool,
     /// The table can be made to fail, by `TestApp::table`.
     pub(crate) shaky_table: bool,
     /// Mux may be called as often as the real one, and no more.
@@ -118,7 +123,9 @@ impl TestApp {
         if wishes.shaky_table {
             reached.dynamodb = table.before(aws.dynamodb).await;
         }
-        let app = assemble(&wishes, &clock, &reached, &url);
+        let (mail, smtp) = MailBox::listen(listen().await, stop.clone(), &mut tasks).unwrap();
+        let smtp = wishes.mail.then(|| format!("smtp://{smtp}"));
+        let app = assemble(&wishes, &clock, &reached, &url, smtp);
         let router = router::all(Arc::clone(&app));
         let faults = Faults::default();
         let sign_ins = Arc::new(AtomicUsize::new(0));
@@ -145,6 +152,7 @@ impl TestApp {
             mux,
             faults,
             table,
+            mail,
             sign_ins,
             issuer,
             aws,
@@ -197,13 +205,20 @@ fn open_mux(folder: &std::path::Path, url: &str, clock: &muxsim::Clock, limited:
     Sim::open(options).unwrap()
 }
 
-fn assemble(wishes: &Wishes, clock: &Arc<ManualClock>, aws: &Aws, url: &str) -> App {
+fn assemble(
+    wishes: &Wishes,
+    clock: &Arc<ManualClock>,
+    aws: &Aws,
+    url: &str,
+    smtp: Option<String>,
+) -> App {
     let mut variables = settings::variables(url, aws, &KEY);
     variables.insert(
         "ALLOWED_ORIGINS",
         format!("{ORIGIN},https://studio.example"),
     );
     variables.insert("PUBLIC_URL", ORIGIN.to_owned());
+    variables.extend(smtp.map(|it| ("SMTP_URL", it)));
     for (name, value) in &wishes.variables {
         variables.insert(name, (*value).to_owned());
     }
