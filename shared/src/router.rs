@@ -142,6 +142,7 @@ impl Deployable {
                 alerts::routes(),
                 dlq::operators_routes(),
                 webhooks::operators_routes(),
+                reconcile::operators_routes(),
             ]
             .into_iter()
             .flatten()

@@ -64,6 +64,14 @@ fn table() -> Vec<Row> {
     vec![
         row(Method::GET, "/api/health", everybody),
         row(Method::GET, "/api/ops/alerts", operators),
+        with(
+            || json!({}),
+            row(
+                Method::POST,
+                "/api/debug/verify-mux-playback-ids",
+                operators,
+            ),
+        ),
         row(Method::GET, "/api/ops/dead-letters", operators),
         row(Method::GET, "/api/ops/dead-letters/{id}", operators_of_none),
         with(

@@ -27,21 +27,6 @@ async fn compared(test: &TestApp) -> Value {
     reconciled(test).await["compared"].clone()
 }
 
-/// A call of Mux's own API, as somebody else who has the account's token.
-async fn at_mux(test: &TestApp, method: reqwest::Method, path: &str, body: Value) -> Value {
-    let url = format!("{}/mux/video/v1/{path}", test.url);
-    let call = reqwest::Client::new()
-        .request(method, url)
-        .basic_auth(
-            dev::settings::MUX_TOKEN_ID,
-            Some(dev::settings::MUX_TOKEN_SECRET),
-        )
-        .json(&body);
-    let answer = call.send().await.unwrap();
-    assert!(answer.status().is_success(), "{:?}", answer.status());
-    answer.json().await.unwrap_or_default()
-}
-
 async fn sent(test: &TestApp, title: &str) -> String {
     test.clock.advance(1.seconds());
     let upload = test.ada().upload(title).await;
@@ -53,14 +38,6 @@ async fn sent(test: &TestApp, title: &str) -> String {
     test.mux.process().await.unwrap();
     test.mux.deliver().await.unwrap();
     text(&upload, "id").to_owned()
-}
-
-/// The name of a video's asset at Mux.
-async fn mux_asset(test: &TestApp, id: &str) -> String {
-    let list = at_mux(test, reqwest::Method::GET, "assets?limit=100", Value::Null).await;
-    let assets = list["data"].as_array().unwrap();
-    let asset = assets.iter().find(|it| it["passthrough"] == id).unwrap();
-    text(asset, "id").to_owned()
 }
 
 #[tokio::test]
@@ -82,7 +59,8 @@ async fn when_both_agree_nothing_is_found_and_nothing_is_written() {
         found,
         json!({
             "atMux": 2, "oursAtMux": 2, "here": 2, "healed": 0, "unknown": 0, "public": 0,
-            "undeleted": 0, "missing": 0, "linksEnded": 0, "linksIdle": 0, "failed": 0,
+            "undeleted": 0, "missing": 0, "linksEnded": 0, "linksIdle": 0, "linksUncut": 0, "stray": 0,
+            "failed": 0,
             "closedBy": {"webhook": 2}, "examples": [],
         })
     );
@@ -95,9 +73,10 @@ async fn when_both_agree_nothing_is_found_and_nothing_is_written() {
 
 /// Takes a video away at Mux; its webhook is never delivered.
 async fn vanish(test: &TestApp, id: &str) {
-    let path = format!("assets/{}", mux_asset(test, id).await);
+    let path = format!("assets/{}", test.mux_asset(id).await);
     test.clock.advance(1.seconds());
-    at_mux(test, reqwest::Method::DELETE, &path, Value::Null).await;
+    test.at_mux(reqwest::Method::DELETE, &path, Value::Null)
+        .await;
 }
 
 async fn next_day(test: &TestApp) -> Value {
@@ -178,12 +157,14 @@ async fn what_mux_has_and_nobody_here_knows_is_reported_and_left_alone() {
     sent(&test, "Ours").await;
     test.clock.advance(1.seconds());
     let body = json!({"inputs": [{"url": "https://elsewhere.example/a.mp4"}], "playback_policies": ["signed"]});
-    let foreign = at_mux(&test, reqwest::Method::POST, "assets", body).await;
+    let foreign = test.at_mux(reqwest::Method::POST, "assets", body).await;
     let found = compared(&test).await;
     assert_eq!(found["unknown"], 1, "{found}");
     let example = format!("unknown {}", text(&foreign["data"], "id"));
     assert_eq!(found["examples"], json!([example]));
-    let list = at_mux(&test, reqwest::Method::GET, "assets", Value::Null).await;
+    let list = test
+        .at_mux(reqwest::Method::GET, "assets", Value::Null)
+        .await;
     assert_eq!(list["data"].as_array().unwrap().len(), 2);
 }
 
@@ -191,16 +172,11 @@ async fn what_mux_has_and_nobody_here_knows_is_reported_and_left_alone() {
 async fn an_asset_that_anybody_could_watch_is_reported() {
     let test = comparing().await;
     let id = sent(&test, "Public by mistake").await;
-    let asset = mux_asset(&test, &id).await;
+    let asset = test.mux_asset(&id).await;
     let path = format!("assets/{asset}/playback-ids");
     test.clock.advance(1.seconds());
-    at_mux(
-        &test,
-        reqwest::Method::POST,
-        &path,
-        json!({"policy": "public"}),
-    )
-    .await;
+    test.at_mux(reqwest::Method::POST, &path, json!({"policy": "public"}))
+        .await;
     let found = compared(&test).await;
     assert_eq!(found["public"], 1, "{found}");
 }
@@ -228,7 +204,8 @@ async fn a_comparison_that_mux_interrupts_goes_on_where_it_stopped() {
     let body = json!({"inputs": [{"url": "https://elsewhere.example/a.mp4"}]});
     for _ in 0..100 {
         test.clock.advance(1.seconds());
-        at_mux(&test, reqwest::Method::POST, "assets", body.clone()).await;
+        test.at_mux(reqwest::Method::POST, "assets", body.clone())
+            .await;
     }
     reconciled(&test).await;
     test.clock.advance(24.hours());
@@ -238,7 +215,7 @@ async fn a_comparison_that_mux_interrupts_goes_on_where_it_stopped() {
     assert_eq!(reconciled(&test).await["compared"], Value::Null);
     // What comes to be on the first page meanwhile is for the next comparison.
     test.clock.advance(1.seconds());
-    at_mux(&test, reqwest::Method::POST, "assets", body).await;
+    test.at_mux(reqwest::Method::POST, "assets", body).await;
     test.clock.advance(5.minutes());
     let found = reconciled(&test).await["compared"].clone();
     assert_eq!(

@@ -259,6 +259,12 @@ impl Lifecycle {
         Some((id, &take.signed.as_ref()?.value))
     }
 
+    /// The signed playback ids that its assets were made with.
+    pub fn playback_ids(&self) -> impl Iterator<Item = &PlaybackId> {
+        let signed = self.assets.values().filter_map(|it| it.signed.as_ref());
+        signed.map(|it| &it.value)
+    }
+
     /// A playback id that anybody can play who knows it. No video of ours is made with one.
     pub fn public_playback(&self) -> Option<&PlaybackId> {
         Some(&self.take()?.1.public.as_ref()?.value)

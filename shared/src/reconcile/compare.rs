@@ -10,6 +10,7 @@ use super::{
     Findings,
     asking::{AskError, Asking, gone},
     model::{Comparison, Phase, REMEMBERED},
+    playback,
 };
 use crate::{
     app::Parts,
@@ -96,6 +97,7 @@ async fn end(
             public = found.public,
             missing = found.missing,
             links_idle = found.links_idle,
+            links_uncut = found.links_uncut,
             "mux and the portal differ in what only people can decide"
         );
     }
@@ -139,7 +141,7 @@ async fn mux_page(
     if cursor.is_none() {
         *findings = Findings::default();
     }
-    let mut known = Vec::with_capacity(page.assets.len());
+    let (mut known, mut strays) = (Vec::with_capacity(page.assets.len()), Vec::new());
     for some in page.assets.chunks(ABREAST) {
         let found = some.iter().map(|listed| ours(app, listed));
         known.extend(future::join_all(found).await);
@@ -151,6 +153,11 @@ async fn mux_page(
         };
         let id = told.asset.clone();
         if let Ok(Some(asset)) = &known {
+            let verified = playback::verify(app, asset, listed).await;
+            match verified {
+                Ok(verified) => strays.extend(verified.note(findings, &id)),
+                Err(error) => note(findings, &error.into()),
+            }
             findings.ours_at_mux += 1;
             if asset.is_deleted() && told.stage != AssetStage::Deleted {
                 findings.undeleted += 1;
@@ -175,6 +182,7 @@ async fn mux_page(
             seen.insert(id);
         }
     }
+    playback::discard(asking, comparison, strays).await;
     Ok(Some(match page.next {
         Some(next) => Phase::Mux { cursor: Some(next) },
         None => Phase::Here {
@@ -208,7 +216,7 @@ async fn compared(
 }
 
 /// The video that an asset of Mux belongs to: by the id that it carries, else by its own.
-async fn ours(app: &Parts, listed: &Listed) -> Result<Option<Asset>, StoreError> {
+pub(super) async fn ours(app: &Parts, listed: &Listed) -> Result<Option<Asset>, StoreError> {
     if let Some(ours) = listed.ours {
         let asset: Option<Asset> = app.store.get(&keys::asset(ours)).await?;
         if asset.is_some() {
@@ -228,7 +236,7 @@ async fn ours(app: &Parts, listed: &Listed) -> Result<Option<Asset>, StoreError>
     }
 }
 
-fn note(findings: &mut Findings, error: &AskError) {
+pub(super) fn note(findings: &mut Findings, error: &AskError) {
     findings.failed += 1;
     tracing::warn!(error = telemetry::chain(error), "video not compared");
 }

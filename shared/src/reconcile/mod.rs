@@ -7,11 +7,12 @@ mod asking;
 mod compare;
 mod http;
 mod model;
+mod playback;
 mod service;
 
 pub use self::{
     compare::last_comparison,
-    http::routes,
+    http::{operators_routes, routes},
     model::{Findings, Pass},
     service::{ReconcileError, reconcile},
 };

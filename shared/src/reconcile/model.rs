@@ -49,6 +49,11 @@ pub struct Findings {
     pub links_ended: u32,
     /// Links that would open if their video could be played, which it never will.
     pub links_idle: u32,
+    /// Links that have been over for a quarter of an hour, and whose playback id still plays.
+    pub links_uncut: u32,
+    /// Signed playback ids of ours that belong to no link. Nobody was given them; those that are there
+    /// for the second time are deleted.
+    pub stray: u32,
     /// What could not be compared this time.
     pub failed: u32,
     /// How the videos here were closed.
@@ -69,7 +74,7 @@ impl Findings {
 
     /// Whether there is something that only people can decide.
     pub fn wants_people(&self) -> bool {
-        self.unknown + self.public + self.missing + self.links_idle > 0
+        self.unknown + self.public + self.missing + self.links_idle + self.links_uncut > 0
     }
 }
 
@@ -90,6 +95,12 @@ pub(super) struct Comparison {
     /// Those that it does not have this time; of many, the first ones.
     #[serde(default)]
     pub missing: BTreeSet<AssetId>,
+    /// Playback ids that belonged to nobody the last time, by their digests.
+    #[serde(default)]
+    pub strays: BTreeSet<String>,
+    /// Those that do this time; of many, the first ones.
+    #[serde(default)]
+    pub stray: BTreeSet<String>,
     /// When it last came further.
     #[serde(with = "time::serde::rfc3339")]
     pub progressed_at: OffsetDateTime,
@@ -130,6 +141,8 @@ impl Comparison {
             findings: Findings::default(),
             suspects: BTreeSet::new(),
             missing: BTreeSet::new(),
+            strays: BTreeSet::new(),
+            stray: BTreeSet::new(),
             progressed_at: now,
             ended_at: now,
             version: 0,
@@ -166,6 +179,8 @@ impl Comparison {
             phase: Phase::Mux { cursor: None },
             findings: Findings::default(),
             missing: BTreeSet::new(),
+            strays: self.stray,
+            stray: BTreeSet::new(),
             ..self
         }
     }

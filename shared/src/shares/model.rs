@@ -139,6 +139,11 @@ impl ShareLink {
         own.find(|it| it.mux_asset == *asset).map(|it| &it.id)
     }
 
+    /// Whether this playback id is its own.
+    pub fn plays_by(&self, id: &PlaybackId) -> bool {
+        self.playbacks.iter().any(|it| it.id == *id)
+    }
+
     /// When it was, or will be, that nobody may play by it any more.
     pub fn over_at(&self) -> OffsetDateTime {
         match self.state {

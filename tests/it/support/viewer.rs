@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{TestApp, answer::text};
@@ -64,14 +64,36 @@ impl TestApp {
         text(&upload, "id").to_owned()
     }
 
-    /// Every signed playback id that Mux has.
+    /// A call of Mux's own API, as somebody else who has the account's token.
+    pub(crate) async fn at_mux(&self, method: Method, path: &str, body: Value) -> Value {
+        let url = format!("{}/mux/video/v1/{path}", self.url);
+        let call = Client::new()
+            .request(method, url)
+            .basic_auth(
+                dev::settings::MUX_TOKEN_ID,
+                Some(dev::settings::MUX_TOKEN_SECRET),
+            )
+            .json(&body);
+        let answer = call.send().await.unwrap();
+        assert!(answer.status().is_success(), "{:?}", answer.status());
+        answer.json().await.unwrap_or_default()
+    }
+
+    /// The name of a video's asset at Mux.
+    pub(crate) async fn mux_asset(&self, id: &str) -> String {
+        let list = self
+            .at_mux(Method::GET, "assets?limit=100", Value::Null)
+            .await;
+        let assets = list["data"].as_array().unwrap();
+        let asset = assets.iter().find(|it| it["passthrough"] == id).unwrap();
+        text(asset, "id").to_owned()
+    }
+
+    /// Every playback id that Mux has.
     pub(crate) async fn playback_ids(&self) -> Vec<String> {
-        let url = format!("{}/mux/video/v1/assets?limit=100", self.url);
-        let request = Client::new().get(url).basic_auth(
-            dev::settings::MUX_TOKEN_ID,
-            Some(dev::settings::MUX_TOKEN_SECRET),
-        );
-        let list: Value = request.send().await.unwrap().json().await.unwrap();
+        let list = self
+            .at_mux(Method::GET, "assets?limit=100", Value::Null)
+            .await;
         let assets = list["data"].as_array().unwrap().iter();
         let ids = assets.flat_map(|it| it["playback_ids"].as_array().unwrap());
         ids.map(|it| text(it, "id").to_owned()).collect()
