@@ -8,7 +8,10 @@ use secrecy::SecretString;
 use time::Duration;
 use url::Url;
 
-use crate::ids::{self, TenantId};
+use crate::{
+    ids::{self, TenantId},
+    limits::Limits,
+};
 
 /// What a deployable is told. Secrets show nothing in `Debug`.
 #[derive(Debug)]
@@ -57,6 +60,11 @@ pub struct Config {
     pub share_max_days: u16,
     /// `UPLOAD_MAX_BYTES`: the largest file that may be uploaded. Default 50 GiB.
     pub upload_max_bytes: u64,
+    /// `PSEUDONYM_KEY`: what network addresses are hidden under.
+    pub pseudonym_key: SecretString,
+    /// `LIMITS`: how often what may be done, and whether that is enforced (S0-051, S0-058). Default:
+    /// every rule's own numbers, enforced.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -96,6 +104,8 @@ impl Config {
         let share_days = vars.or("SHARE_DAYS", "7");
         let share_max_days = vars.or("SHARE_MAX_DAYS", "30");
         let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
+        let pseudonym_key: Option<String> = vars.required("PSEUDONYM_KEY");
+        let limits = vars.limits("LIMITS");
         let days: Option<u16> = share_days;
         if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
             vars.fault::<()>("SHARE_DAYS", "must be from 1 to SHARE_MAX_DAYS");
@@ -122,6 +132,8 @@ impl Config {
                 share_days: share_days?,
                 share_max_days: share_max_days?,
                 upload_max_bytes: upload_max_bytes?,
+                pseudonym_key: pseudonym_key?.into(),
+                limits: limits?,
             })
         };
         whole()
@@ -225,6 +237,13 @@ impl Vars<'_> {
         }
     }
 
+    fn limits(&mut self, name: &str) -> Option<Limits> {
+        match Limits::read(&self.lookup_text(name).unwrap_or_default()) {
+            Ok(limits) => Some(limits),
+            Err(faults) => faults.iter().find_map(|it| self.fault(name, it)),
+        }
+    }
+
     fn parse<T: FromStr>(&mut self, name: &str, text: &str) -> Option<T> {
         match text.parse() {
             Ok(value) => Some(value),
@@ -249,7 +268,7 @@ mod tests {
         let value = match name {
             "CLERK_ISSUER" | "PUBLIC_URL" | "ALLOWED_ORIGINS" => "https://portal.example",
             "MUX_WEBHOOK_SIGNING_SECRET" => "old, new",
-            "TABLE_NAME" | "DEAD_LETTER_QUEUE_URL" => "x",
+            "TABLE_NAME" | "DEAD_LETTER_QUEUE_URL" | "PSEUDONYM_KEY" => "x",
             name if name.starts_with("MUX_TOKEN_") || name.starts_with("MUX_SIGNING_") => "x",
             _ => return None,
         };
@@ -275,6 +294,7 @@ mod tests {
             "ALLOWED_ORIGINS" => Some("https://portal.example/path".to_owned()),
             "MUX_API_URL" => Some("ftp://hunter2".to_owned()),
             "MUX_TOKEN_SECRET" => None,
+            "LIMITS" => Some("hunter2=1, uploads-per-user=enforce:0/60".to_owned()),
             name => complete(name),
         })
         .unwrap_err();
@@ -282,7 +302,8 @@ mod tests {
             error.to_string(),
             "bad configuration: TABLE_NAME is not set, MUX_TOKEN_SECRET is not set, \
              MUX_API_URL is not an http or https URL, ALLOWED_ORIGINS does not parse, \
-             ALLOWED_ORIGINS has no good value, SHARE_DAYS does not parse"
+             ALLOWED_ORIGINS has no good value, SHARE_DAYS does not parse, LIMITS has no rule at place 1, \
+             LIMITS has no good value for uploads-per-user"
         );
     }
 
@@ -290,6 +311,7 @@ mod tests {
     fn debug_shows_no_secret() {
         let config = Config::read(|name| match name {
             "CRON_SECRET"
+            | "PSEUDONYM_KEY"
             | "MUX_TOKEN_SECRET"
             | "MUX_WEBHOOK_SIGNING_SECRET"
             | "MUX_SIGNING_PRIVATE_KEY" => Some("hunter2".to_owned()),

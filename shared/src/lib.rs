@@ -17,6 +17,7 @@ pub mod health;
 pub mod http;
 pub mod ids;
 pub mod jobs;
+pub mod limits;
 pub mod metrics;
 pub mod mux;
 pub mod problem;

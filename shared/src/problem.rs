@@ -80,6 +80,8 @@ kinds! {
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The service is not available right now";
     /// A dead letter that is tried again by itself cannot be discarded.
     LetterWaiting = "letter-waiting", CONFLICT, "The dead letter is still being tried";
+    /// Too often in the time that a limit looks at.
+    RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many requests";
 }
 
 const FAULT: &str = "try again, or quote the request id to support";

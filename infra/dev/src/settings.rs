@@ -15,6 +15,9 @@ pub const MUX_TOKEN_ID: &str = "muxsim";
 pub const MUX_TOKEN_SECRET: &str = "muxsim-secret";
 pub const MUX_WEBHOOK_SECRET: &str = "local-webhook-secret";
 
+/// What addresses are hidden under here: all of them are of loopback.
+pub const PSEUDONYM_KEY: &str = "local-pseudonym-key";
+
 /// Every variable that a function needs, for a stack whose pages and stand-ins are at `url`.
 pub fn variables(url: &str, aws: &Aws, key: &SigningKey) -> BTreeMap<&'static str, String> {
     variables_with(url, &aws.queue_url, key)
@@ -39,6 +42,7 @@ pub(crate) fn variables_with(
         ("MUX_TOKEN_SECRET", MUX_TOKEN_SECRET.to_owned()),
         ("MUX_WEBHOOK_SIGNING_SECRET", MUX_WEBHOOK_SECRET.to_owned()),
         ("OPERATORS_ORGANISATION", OPERATORS.to_owned()),
+        ("PSEUDONYM_KEY", PSEUDONYM_KEY.to_owned()),
         ("PUBLIC_URL", url.to_owned()),
         ("TABLE_NAME", TABLE.to_owned()),
     ])

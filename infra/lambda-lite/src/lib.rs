@@ -281,7 +281,7 @@ async fn started(binary: &str) -> Result<Function, Failure> {
 }
 
 /// Nothing listens on port 9 of loopback: what is not needed is not reached.
-const VARIABLES: [(&str, &str); 15] = [
+const VARIABLES: [(&str, &str); 16] = [
     ("ALLOWED_ORIGINS", "https://portal.example"),
     ("AWS_ACCESS_KEY_ID", "x"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
@@ -295,6 +295,7 @@ const VARIABLES: [(&str, &str); 15] = [
     ("MUX_TOKEN_SECRET", "x"),
     ("MUX_WEBHOOK_SIGNING_SECRET", "x"),
     ("NO_PROXY", "127.0.0.1"),
+    ("PSEUDONYM_KEY", "x"),
     ("PUBLIC_URL", "https://portal.example"),
     ("TABLE_NAME", "table"),
 ];

@@ -5,6 +5,7 @@
 mod error;
 pub mod keys;
 mod large;
+mod places;
 
 use std::time::Duration;
 
@@ -15,8 +16,11 @@ use aws_sdk_dynamodb::{
 use serde::{Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
-pub use self::error::StoreError;
 use self::keys::{Attributes, Key, Listing};
+pub use self::{
+    error::StoreError,
+    places::{Marks, Place},
+};
 
 /// How often a lost guard is met by reading and applying again (design: at most five times).
 pub const ATTEMPTS: u32 = 5;
