@@ -8,6 +8,7 @@ use crate::{
     config::Config,
     dlq::DeadLetters,
     ids::IdSource,
+    limits::Refusing,
     mux::{MuxClient, PlaybackSigner, WebhookVerifier},
     store::Store,
     webhooks::Counting,
@@ -28,4 +29,5 @@ pub struct Parts {
     pub webhooks: WebhookVerifier,
     pub sessions: Sessions,
     pub counting: Counting,
+    pub refusing: Refusing,
 }

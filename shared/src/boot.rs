@@ -13,6 +13,7 @@ use crate::{
     config::{Config, ConfigError},
     dlq::DeadLetters,
     ids::{self, AssetId, IdSource},
+    limits::Refusing,
     mux::{MuxClient, PlaybackSigner, SigningError, WebhookVerifier},
     router::{self, Deployable},
     store::{Store, keys},
@@ -141,6 +142,7 @@ pub fn assemble(
         webhooks: WebhookVerifier::new(&config.mux_webhook_secrets),
         sessions: Sessions::new(config.clerk_jwks.clone())?,
         counting: Counting::default(),
+        refusing: Refusing::default(),
         config,
     }))
 }

@@ -72,6 +72,8 @@ pub enum Actor {
     },
     /// A job that a schedule woke, such as `reconcile`.
     Job { name: String, run: RunId },
+    /// Somebody of whom nothing is known but the pseudonym of an address.
+    Stranger { address: String },
 }
 
 /// How an event of Mux came to be dealt with.
@@ -192,6 +194,13 @@ pub enum Event {
     /// A share link has another label.
     #[serde(rename = "share.relabelled")]
     ShareRelabelled { share: ShareId, asset: AssetId },
+    /// A share link is in many hands: it was opened from this many networks within one window.
+    #[serde(rename = "abuse.link-spread")]
+    LinkSpread { share: ShareId, networks: u32 },
+    /// Somebody tries tokens: this many from one address, given by its pseudonym, opened nothing
+    /// within one window.
+    #[serde(rename = "abuse.token-guessing")]
+    TokenGuessing { address: String, tries: u32 },
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ fn table() -> Vec<Row> {
     vec![
         row(Method::GET, "/api/health", everybody),
         row(Method::GET, "/api/ops/alerts", operators),
+        row(Method::GET, "/api/ops/limits", operators),
         row(Method::GET, "/api/ops/dead-letters", operators),
         row(Method::GET, "/api/ops/dead-letters/{id}", operators_of_none),
         with(

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     error::Error,
     fs::File,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -19,6 +20,7 @@ use axum::{
 use muxsim::{Endpoint, RateLimit, SigningKey, Sim};
 use serde::{Deserialize, Serialize};
 use shared::{
+    address,
     app::App,
     boot,
     clock::{Clock, SystemClock},
@@ -111,7 +113,7 @@ impl Stack {
                 tasks.spawn(every(5 * minute, stopped, async move || {
                     reconcile::reconcile(&job).await.map(drop)
                 }));
-                router::all(app)
+                address::told_by(router::all(app), address::peer)
             }
             Some(functions) => proxy::router(functions),
         };
@@ -253,6 +255,7 @@ fn pages() -> Router {
 }
 
 async fn serve(listener: TcpListener, all: Router, stop: CancellationToken) {
+    let all = all.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, all).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = serving.await {
         tracing::error!(%error, "the stack stopped answering");

@@ -7,12 +7,20 @@
 //! as if it had been: so what is reported is what enforcing would refuse.
 
 mod error;
+mod http;
 mod model;
+mod opening;
+mod refusals;
 mod service;
 mod slots;
+mod told;
 
 pub use self::{
     error::LimitError,
+    http::routes,
     model::{Limit, Limits, Mode, Rule},
+    opening::{notes_refusal, open_from, open_link, unknown_token},
+    refusals::Refusing,
     service::{Allowance, give_back, take},
+    told::{LEFT, POLICY, headers},
 };

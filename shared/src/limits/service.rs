@@ -4,13 +4,18 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     LimitError,
+    error::seconds,
     model::{Limit, Mode, Rule},
+    refusals,
     slots::{self, View},
+    told::{self, Standing},
 };
 use crate::{
     address,
     app::Parts,
+    ids::{ShareId, UserId},
     store::{Place, StoreError, keys, keys::Key},
+    telemetry,
 };
 
 /// How long an item stays after its last slot is free again. Tidying has no hurry.
@@ -28,7 +33,7 @@ pub struct Allowance {
     pub tags: u32,
     /// It would have been refused, were the rule enforced.
     pub shadowed: bool,
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<Box<Held>>,
 }
 
 /// A slot that was taken. It names a subject, so it has no `Debug` of its own.
@@ -57,18 +62,23 @@ pub async fn take(
 ) -> Result<Allowance, LimitError> {
     let asked = Asked::new(app, rule, subject);
     let attempt = asked.attempt(app, tag).await?;
-    asked.answer(attempt)
+    asked.answer(app, attempt).await
 }
 
 /// Undoes a `take` that turned out not to count.
 pub async fn give_back(app: &Parts, allowance: Allowance) -> Result<(), LimitError> {
-    let Some(Held { key, place, mark }) = allowance.held else {
+    let Some(held) = allowance.held else {
         return Ok(());
     };
+    let Held { key, place, mark } = *held;
     match app.store.leave(&key, &place, &mark).await {
-        // Its time is over, and somebody else has the slot.
-        Err(StoreError::Conflict { .. }) => Ok(()),
-        done => Ok(done?),
+        // In the latter case its time is over, and somebody else has the slot.
+        Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
+        Err(error) => {
+            let chain = telemetry::chain(&error);
+            tracing::warn!(error = chain, "a slot was not given back");
+            Err(error.into())
+        }
     }
 }
 
@@ -79,13 +89,15 @@ pub(super) struct Asked {
     pub now: OffsetDateTime,
     /// The subject, under its other name.
     pub pseudonym: String,
+    /// What operators are shown of it: an id of ours says nothing about anybody, all else is hidden.
+    pub shown: String,
     pub key: Key,
 }
 
 /// What became of it.
 pub(super) struct Attempt {
     pub view: View,
-    pub held: Option<Held>,
+    pub held: Option<Box<Held>>,
 }
 
 impl Asked {
@@ -93,11 +105,14 @@ impl Asked {
         let (limit, now) = (app.config.limits.of(rule), app.clock.now());
         let pseudonym = address::pseudonym(&app.config.pseudonym_key, subject);
         let key = keys::limit(rule.name(), &pseudonym).expiring(now + limit.window() + SLACK);
+        let id = subject.parse::<ShareId>().is_ok() || subject.parse::<UserId>().is_ok();
+        let shown = if id { subject } else { &pseudonym }.to_owned();
         Self {
             rule,
             limit,
             now,
             pseudonym,
+            shown,
             key,
         }
     }
@@ -118,7 +133,7 @@ impl Asked {
                 Place::Taken(marks) => {
                     let view = View::of(&marks, self.limit, self.now);
                     let key = self.key.clone();
-                    let held = Some(Held { key, place, mark });
+                    let held = Some(Box::new(Held { key, place, mark }));
                     return Ok(Attempt { view, held });
                 }
                 Place::Occupied(marks) => {
@@ -139,14 +154,27 @@ impl Asked {
         Ok(Attempt { view, held: None })
     }
 
-    pub(super) fn answer(&self, attempt: Attempt) -> Result<Allowance, LimitError> {
+    /// Tells whoever is concerned, and decides.
+    pub(super) async fn answer(
+        &self,
+        app: &Parts,
+        attempt: Attempt,
+    ) -> Result<Allowance, LimitError> {
         let Attempt { view, held } = attempt;
         let wait = i64::try_from(view.wait.unwrap_or(1)).unwrap_or(i64::MAX);
         let wait = Duration::milliseconds(wait);
+        let left = u16::try_from(view.free.len()).unwrap_or(u16::MAX);
+        told::tell(Standing {
+            rule: self.rule,
+            limit: self.limit,
+            left,
+            reset: seconds(wait),
+        });
         let refused = held.is_none();
         if refused {
-            let (limit, subject) = (self.rule.name(), self.pseudonym.as_str());
+            let (limit, subject) = (self.rule.name(), self.shown.as_str());
             tracing::warn!(limit, subject, mode = ?self.limit.mode, "a limit is reached");
+            refusals::count(app, self).await;
         }
         if refused && self.limit.mode == Mode::Enforce {
             return Err(LimitError::Limited {
@@ -156,7 +184,7 @@ impl Asked {
         }
         Ok(Allowance {
             rule: self.rule,
-            left: u16::try_from(view.free.len()).unwrap_or(u16::MAX),
+            left,
             reset: wait,
             tags: view.tags,
             shadowed: refused,

@@ -2,6 +2,7 @@
 
 use crate::{
     assets::AssetError,
+    limits::LimitError,
     mux::SigningError,
     problem::{Kind, Problem},
     store::StoreError,
@@ -21,6 +22,8 @@ pub enum ShareError {
     Deleted,
     #[error("{0}")]
     Field(&'static str),
+    #[error("share link is opened too often")]
+    Limit(#[from] LimitError),
     #[error("asset of the share link")]
     Asset(#[from] AssetError),
     #[error("playback address could not be made")]
@@ -42,6 +45,7 @@ impl From<ShareError> for Problem {
                 .retry_after(NOT_READY_PAUSE),
             ShareError::Deleted => Self::new(Kind::AssetDeleted, "ask its owner"),
             ShareError::Field(what) => Self::new(Kind::InvalidField, what),
+            ShareError::Limit(error) => error.into(),
             ShareError::Asset(error) => error.into(),
             ShareError::Signing(_) => Self::internal(error),
             ShareError::Store(error) => error.into(),

@@ -8,11 +8,13 @@ use super::{
     model::{Label, Life, ShareLink, ShareToken, State, renew_after},
 };
 use crate::{
+    address::ClientAddress,
     app::Parts,
     assets::{self, Asset, Status},
     auth::Member,
     events::{Act, Actor, Event},
     ids::{AssetId, RequestId, ShareId, TenantId},
+    limits,
     mux::Audience,
     store::{Guard, Page, StoreError, Write, keys},
 };
@@ -84,12 +86,17 @@ pub(super) async fn open(
     token: &ShareToken,
     extras: Extras,
     request: Option<RequestId>,
+    address: Option<ClientAddress>,
 ) -> Result<Opened, ShareError> {
     let now = app.clock.now();
-    let link: Option<ShareLink> = app.store.get(&keys::share(token.share)).await?;
-    let link = link
-        .filter(|link| token.opens(link))
-        .ok_or(ShareError::Unknown)?;
+    let key = keys::share(token.share);
+    let (allowed, found) = tokio::join!(limits::open_from(app, address), app.store.get(&key));
+    allowed?;
+    let found: Option<ShareLink> = found?;
+    let Some(link) = found.filter(|link| token.opens(link)) else {
+        limits::unknown_token(app, address, request).await?;
+        return Err(ShareError::Unknown);
+    };
     let act = Act {
         actor: Actor::Guest { share: link.id },
         request,
@@ -99,15 +106,28 @@ pub(super) async fn open(
             share: link.id,
             reason: refusal.to_string(),
         };
-        if let Err(error) = note(app, &act, link.tenant, refused).await {
+        if limits::notes_refusal(app, link.id).await
+            && let Err(error) = note(app, &act, link.tenant, refused).await
+        {
             // A refusal needs no table to be right.
             let error = crate::telemetry::chain(&error);
             tracing::error!(share.id = %link.id, error, "a refusal could not be noted");
         }
         return Err(refusal);
     }
-    let asset = assets::find(app, link.tenant, link.asset).await?;
-    let opened = play(app, link, asset, extras, now)?;
+    let (allowed, asset) = tokio::join!(
+        limits::open_link(app, link.tenant, link.id, address, request),
+        assets::find(app, link.tenant, link.asset),
+    );
+    let (allowance, asset) = (allowed?, asset?);
+    let opened = match play(app, link, asset, extras, now) {
+        Ok(opened) => opened,
+        Err(error) => {
+            // Somebody who waits for a video asks often, and has not opened it.
+            let _ = limits::give_back(app, allowance).await;
+            return Err(error);
+        }
+    };
     let event = Event::ShareOpened {
         share: opened.link.id,
         asset: opened.asset.id,
