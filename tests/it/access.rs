@@ -7,7 +7,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use shared::router::Deployable;
 
-use crate::support::{Caller, TestApp, actors::order, answer::text};
+use crate::support::{Caller, PLENTY, TestApp, actors::order, answer::text};
 
 /// What a caller of this kind is answered: in the order of [`CALLERS`].
 struct Row {
@@ -148,7 +148,7 @@ fn every_route_is_in_the_table() {
 
 #[tokio::test]
 async fn everybody_may_do_what_the_table_says_and_nothing_else() {
-    let test = TestApp::new().await;
+    let test = TestApp::given(vec![PLENTY]).await;
     for row in table() {
         // Every row has its own video and link, so that no row meets what another one changed.
         let upload = test.ada().upload("Accessed").await;

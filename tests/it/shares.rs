@@ -27,7 +27,7 @@ async fn a_link_plays_for_who_holds_it_and_nobody_has_to_sign_in() {
       "assetId": "ast_01KE6P4YM00000000000000002",
       "createdAt": "2026-01-05T09:00:00Z",
       "expiresAt": "2026-01-12T09:00:00Z",
-      "id": "shr_01KE6P4YM0000000000000000C",
+      "id": "shr_01KE6P4YM0000000000000000D",
       "label": "for Sam",
       "state": "ACTIVE",
       "token": null,

@@ -12,6 +12,7 @@ use crate::{
     app::Parts,
     events::{Act, Actor, Event},
     ids::{RequestId, ShareId, TenantId},
+    metrics,
     store::{Guard, Place, StoreError, keys},
     telemetry,
 };
@@ -48,7 +49,7 @@ pub async fn open_link(
             request,
         };
         let spread = Event::LinkSpread { share, networks };
-        note(app, &asked, &act, tenant, ("link_spread", spread)).await;
+        note(app, &asked, &act, tenant, ("link-spread", spread)).await;
     }
     asked.answer(app, attempt).await
 }
@@ -71,7 +72,7 @@ pub async fn unknown_token(
         let tries = asked.limit.most.into();
         let guessing = Event::TokenGuessing { address, tries };
         let operators = app.config.operators();
-        note(app, &asked, &act, operators, ("token_guessing", guessing)).await;
+        note(app, &asked, &act, operators, ("token-guessing", guessing)).await;
     }
     asked.answer(app, attempt).await
 }
@@ -116,6 +117,7 @@ async fn note(app: &Parts, asked: &Asked, act: &Act, tenant: TenantId, (alert, e
         }
         let subject = asked.shown.as_str();
         tracing::error!(alert, subject, "alert raised");
+        metrics::emit(asked.now, "AbuseNoted", "Count", 1);
         Ok::<_, StoreError>(())
     };
     if let Err(error) = noted.await {

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     app::Parts,
+    metrics,
     store::{StoreError, keys},
     telemetry,
 };
@@ -71,6 +72,13 @@ pub(super) async fn count(app: &Parts, asked: &Asked) {
     let weight = weight(app.refusing.count(asked.rule, hour));
     if app.ids.pick(usize::try_from(weight).unwrap_or(1)) != 0 {
         return;
+    }
+    if asked.rule.is_told() {
+        let name = match asked.limit.mode {
+            Mode::Enforce => "RequestsLimited",
+            Mode::Shadow => "RequestsShadowed",
+        };
+        metrics::emit(asked.now, name, "Count", weight);
     }
     let written = tokio::time::timeout(WRITE, write(app, asked, hour, weight)).await;
     let error = match written {

@@ -172,8 +172,10 @@ impl Asked {
         });
         let refused = held.is_none();
         if refused {
-            let (limit, subject) = (self.rule.name(), self.shown.as_str());
-            tracing::warn!(limit, subject, mode = ?self.limit.mode, "a limit is reached");
+            if self.rule.is_told() {
+                let (limit, subject) = (self.rule.name(), self.shown.as_str());
+                tracing::warn!(limit, subject, mode = ?self.limit.mode, "a limit is reached");
+            }
             refusals::count(app, self).await;
         }
         if refused && self.limit.mode == Mode::Enforce {
