@@ -254,10 +254,9 @@ async fn without_a_table_nothing_is_opened_or_begun_and_health_and_webhooks_answ
     let story = test.ada().upload("Told meanwhile").await;
     let event = crate::support::Story::new(text(&story, "id"), time::OffsetDateTime::UNIX_EPOCH);
     for all in [false, true] {
-        match all {
-            false => test.table.no_limits(true), // the link and its video could be read
-            true => test.table.down(true),
-        }
+        // First only the limits are away: the link and its video could be read.
+        test.table.no_limits(!all);
+        test.table.down(all);
         let opened = test.anonymous().get(&path).await;
         assert_eq!(opened.retry_after(), Some("1"));
         opened.problem(503, "unavailable");

@@ -98,7 +98,9 @@ impl Stack {
             &mut tasks,
         )
         .await?;
-        let variables = settings::variables(&url, &aws, &keys.playback);
+        let mut variables = settings::variables(&url, &aws, &keys.playback);
+        // The one variable that is worth trying out here.
+        variables.extend(std::env::var("LIMITS").ok().map(|it| ("LIMITS", it)));
         let mux = mux(place, &url, &keys.playback)?;
         let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, system_clock())?;
         let api = match &place.functions {

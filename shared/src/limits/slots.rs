@@ -189,7 +189,9 @@ mod tests {
             let mut asking: [Option<Asking>; 6] = Default::default();
             for (who, later, random) in steps {
                 now += Duration::milliseconds(later);
-                let fresh = || Asking { now, slot: random % most, tries: 0 };
+                // No two clocks agree.
+                let skewed = now + Duration::milliseconds(i64::from(random % 300));
+                let fresh = || Asking { now: skewed, slot: random % most, tries: 0 };
                 let mut one = asking[who].take().unwrap_or_else(fresh);
                 let (name, stale) = (place(one.slot), stale(one.now, limit));
                 let free = marks.get(&name).is_none_or(|it: &String| *it <= stale);
