@@ -65,7 +65,7 @@ mod tests {
             json!({"x-forwarded-for": "198.51.100.1, 198.51.100.2, 203.0.113.7"}),
             json!({"x-real-ip": "198.51.100.1", "forwarded": "for=198.51.100.1"}),
             json!({"x-vercel-forwarded-for": "198.51.100.1", "true-client-ip": "198.51.100.1"}),
-            json!({"x-forwarded-for": "\u{1}garbage'--, ::1", "forwarded": ";;;="}),
+            json!({"x-forwarded-for": "garbage'--, ::1", "forwarded": ";;;="}),
         ] {
             assert_eq!(
                 believed("203.0.113.7", &forged).await,

@@ -2,7 +2,8 @@
 //!
 //! Of one rule a process writes every refusal down up to the 32nd of an hour, then one in two, from the
 //! 65th on one in four, and so on: about sixteen writes for each doubling. One in n counts as n, so the
-//! numbers are right on average, whatever the number of processes.
+//! numbers are right on average, whatever the number of processes, and one process alone is off by a
+//! sixth at the most in two hours of three.
 //!
 //! An hour has twenty places for subjects. Whoever is first at a place has it; the others who belong
 //! there are in the sum only.
@@ -185,7 +186,7 @@ mod tests {
                 writes += 1;
             }
         }
-        assert!((990_000..1_010_000).contains(&counted), "{counted}");
+        assert!((950_000..1_050_000).contains(&counted), "{counted}");
         assert!((150..190).contains(&(writes / 100)), "{writes}");
     }
 }
