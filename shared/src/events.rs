@@ -228,4 +228,25 @@ mod tests {
         assert_eq!(serde_json::to_string(&envelope).unwrap(), json);
         assert_eq!(serde_json::from_str::<Envelope>(json).unwrap(), envelope);
     }
+
+    #[test]
+    fn an_anomaly_names_a_link_or_a_pseudonym() {
+        let share = Ulid::from_bytes([0; 16]).into();
+        let spread = Event::LinkSpread { share, networks: 9 };
+        let address = "ab51424ee8063881756c622eaaaf4387".to_owned();
+        let guessing = Event::TokenGuessing { address, tries: 20 };
+        for (event, json) in [
+            (
+                spread,
+                r#"{"type":"abuse.link-spread","data":{"share":"shr_00000000000000000000000000","networks":9}}"#,
+            ),
+            (
+                guessing,
+                r#"{"type":"abuse.token-guessing","data":{"address":"ab51424ee8063881756c622eaaaf4387","tries":20}}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&event).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Event>(json).unwrap(), event);
+        }
+    }
 }

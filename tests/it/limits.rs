@@ -1,10 +1,14 @@
 //! Limits: exact under any concurrency, per subject, told to whom they concern, and closed when the
 //! table is away.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
+use dev::aws::TABLE;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use shared::limits::{self, LimitError, Rule};
@@ -65,6 +69,37 @@ async fn many_at_once_take_every_slot_and_no_more() {
     assert_eq!(retry_after, 1.seconds());
     test.clock.advance(1.seconds());
     assert_eq!(take(0).await.unwrap().left, 99);
+}
+
+/// As `DynamoDB` counts it: names and texts by their bytes, numbers by two digits a byte and one more.
+fn size(item: &HashMap<String, AttributeValue>) -> usize {
+    let value = |it: &AttributeValue| match (it.as_s(), it.as_n()) {
+        (Ok(text), _) => text.len(),
+        (_, Ok(number)) => number.len().div_ceil(2) + 1,
+        _ => panic!("{it:?}"),
+    };
+    item.iter().map(|(name, it)| name.len() + value(it)).sum()
+}
+
+#[tokio::test]
+async fn a_full_item_costs_one_write_unit() {
+    let test = TestApp::new().await;
+    for (rule, most, tagged) in [
+        (Rule::OpensPerAddress, 100, false),
+        (Rule::OpensPerLink, 60, true),
+        (Rule::UploadsPerUser, 20, false),
+    ] {
+        for n in 0..most {
+            let tag = format!("network {n}");
+            let tag = tagged.then_some(tag.as_str());
+            limits::take(&test.app, rule, "one", tag).await.unwrap();
+        }
+    }
+    let client = test.aws.clients().dynamodb;
+    let items = client.scan().table_name(TABLE).send().await.unwrap();
+    let mut sizes: Vec<usize> = items.items().iter().map(size).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [237, 735, 916]);
 }
 
 #[tokio::test]

@@ -152,20 +152,6 @@ mod tests {
         }
     }
 
-    /// What an item of the table costs (`DynamoDB` developer guide, "Item sizes and formats").
-    #[test]
-    fn a_hundred_slots_cost_one_write_unit() {
-        let key = "pk".len() + "LIMIT#opens-per-address#".len() + 32 + "skSLOTS".len();
-        let expires = "expires".len() + 6; // ten digits
-        let slots = |most, tag| {
-            (0..most)
-                .map(move |it| place(it).len() + TIME + tag)
-                .sum::<usize>()
-        };
-        assert_eq!(key + expires + slots(100, 0), 916);
-        assert_eq!(key + expires + slots(60, TAG), 738);
-    }
-
     /// Somebody who asks: what was seen last, and what is tried next.
     #[derive(Debug, Clone)]
     struct Asking {
