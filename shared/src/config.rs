@@ -105,6 +105,9 @@ impl Config {
         let share_max_days = vars.or("SHARE_MAX_DAYS", "30");
         let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
         let pseudonym_key: Option<String> = vars.required("PSEUDONYM_KEY");
+        if pseudonym_key.as_ref().is_some_and(|it| it.len() < 32) {
+            vars.fault::<()>("PSEUDONYM_KEY", "is shorter than 32 characters");
+        }
         let limits = vars.limits("LIMITS");
         let days: Option<u16> = share_days;
         if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
@@ -268,7 +271,8 @@ mod tests {
         let value = match name {
             "CLERK_ISSUER" | "PUBLIC_URL" | "ALLOWED_ORIGINS" => "https://portal.example",
             "MUX_WEBHOOK_SIGNING_SECRET" => "old, new",
-            "TABLE_NAME" | "DEAD_LETTER_QUEUE_URL" | "PSEUDONYM_KEY" => "x",
+            "TABLE_NAME" | "DEAD_LETTER_QUEUE_URL" => "x",
+            "PSEUDONYM_KEY" => "of-32-characters-or-more-hunter2",
             name if name.starts_with("MUX_TOKEN_") || name.starts_with("MUX_SIGNING_") => "x",
             _ => return None,
         };
@@ -311,7 +315,6 @@ mod tests {
     fn debug_shows_no_secret() {
         let config = Config::read(|name| match name {
             "CRON_SECRET"
-            | "PSEUDONYM_KEY"
             | "MUX_TOKEN_SECRET"
             | "MUX_WEBHOOK_SIGNING_SECRET"
             | "MUX_SIGNING_PRIVATE_KEY" => Some("hunter2".to_owned()),

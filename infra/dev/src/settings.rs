@@ -16,7 +16,7 @@ pub const MUX_TOKEN_SECRET: &str = "muxsim-secret";
 pub const MUX_WEBHOOK_SECRET: &str = "local-webhook-secret";
 
 /// What addresses are hidden under here: all of them are of loopback.
-pub const PSEUDONYM_KEY: &str = "local-pseudonym-key";
+pub const PSEUDONYM_KEY: &str = "local-pseudonym-key-that-hides-nobody";
 
 /// Every variable that a function needs, for a stack whose pages and stand-ins are at `url`.
 pub fn variables(url: &str, aws: &Aws, key: &SigningKey) -> BTreeMap<&'static str, String> {

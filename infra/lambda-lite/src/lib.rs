@@ -295,7 +295,7 @@ const VARIABLES: [(&str, &str); 16] = [
     ("MUX_TOKEN_SECRET", "x"),
     ("MUX_WEBHOOK_SIGNING_SECRET", "x"),
     ("NO_PROXY", "127.0.0.1"),
-    ("PSEUDONYM_KEY", "x"),
+    ("PSEUDONYM_KEY", "0123456789abcdef0123456789abcdef"),
     ("PUBLIC_URL", "https://portal.example"),
     ("TABLE_NAME", "table"),
 ];
