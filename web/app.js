@@ -1,7 +1,9 @@
 // Owns who is signed in, and which part of the page they see.
 
+import { enterAdmin, leaveAdmin } from "./admin.js";
 import { people, rememberedPerson, signIn, signOut } from "./api.js";
-import { announce, attempt, button, element, part, showProblem } from "./page.js";
+import { announce, attempt, part, showProblem } from "./page.js";
+import { nameAndPlace, personChoice } from "./people.js";
 import { leaveUpload, prepareUpload } from "./uploader.js";
 import { leaveVideos, loadVideos, trackVideo } from "./videos.js";
 
@@ -17,19 +19,10 @@ async function start() {
   part("sign-in-retry").hidden = Boolean(listed);
   part("sign-in-waiting").hidden = true;
   if (!listed) return show("sign-in");
-  part("people").replaceChildren(...listed.map(personChoice));
+  part("people").replaceChildren(...listed.map((person) => personChoice(person, problems, () => enter(person, { focus: true }))));
   const person = listed.find(({ id }) => id === rememberedPerson());
   if (!person) return show("sign-in");
   await enter(person);
-}
-
-function personChoice(person) {
-  const choice = button("", () => attempt(problems, choice, () => enter(person, { focus: true })), { className: "person" });
-  choice.append(
-    element("span", { className: "person-name" }, person.name),
-    element("span", { className: "person-place" }, `${person.tenant}, ${person.role}`),
-  );
-  return element("li", {}, choice);
 }
 
 async function enter(person, { focus = false } = {}) {
@@ -39,10 +32,8 @@ async function enter(person, { focus = false } = {}) {
     show("sign-in");
     return showProblem(problems, error);
   }
-  part("who").replaceChildren(
-    element("span", { className: "person-name" }, person.name),
-    element("span", { className: "person-place" }, `${person.tenant}, ${person.role}`),
-  );
+  part("who").replaceChildren(...nameAndPlace(person));
+  enterAdmin(person);
   show("workspace");
   if (focus) part("workspace-title").focus();
   await loadVideos();
@@ -51,6 +42,7 @@ async function enter(person, { focus = false } = {}) {
 function leave() {
   leaveUpload();
   leaveVideos();
+  leaveAdmin();
   signOut();
   show("sign-in");
   part("sign-in-title").focus();

@@ -47,11 +47,12 @@ export async function attempt(box, control, action) {
 }
 
 /** Asks before something that cannot be undone; resolves to whether the person agreed. */
-export function confirm({ title, detail, action }) {
+export function confirm({ title, detail, action, otherwise = "Keep it" }) {
   const dialog = part("confirm");
   part("confirm-title").textContent = title;
   part("confirm-detail").textContent = detail;
   part("confirm-yes").textContent = action;
+  part("confirm-no").textContent = otherwise;
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
@@ -62,6 +63,16 @@ export function confirm({ title, detail, action }) {
 export function dateAndTime(instant) {
   return new Intl.DateTimeFormat("en-AU", { dateStyle: "medium", timeStyle: "short" }).format(new Date(instant));
 }
+
+/** When something may be tried again, for a text that stands still while the time passes. */
+export function waitInWords(seconds) {
+  if (seconds < 90) return `in about ${counted(Math.max(1, Math.ceil(seconds)), "second")}`;
+  const at = new Intl.DateTimeFormat("en-AU", { timeStyle: "short" }).format(Date.now() + seconds * 1000);
+  return `in about ${counted(Math.ceil(seconds / 60), "minute")}, at ${at}`;
+}
+
+/** A number and what it counts. */
+export const counted = (number, thing) => `${number} ${thing}${number === 1 ? "" : "s"}`;
 
 export function runningTime(seconds) {
   const whole = Math.round(seconds);

@@ -32,16 +32,15 @@ export class Player {
     this.#address = address;
   }
 
-  /** Loads from this address, at the position and in the state the viewer had reached. */
-  load(address) {
-    const { currentTime, paused, ended } = this.#video;
-    const goOn = this.#address !== null && !paused && !ended;
+  /** Loads from this address; if nothing is said, at the position and in the state the viewer had reached. */
+  load(address, { from = this.#video.currentTime, play = this.playing } = {}) {
     this.#release();
+    this.#tokens.clear();
     this.renew(address);
-    if (Hls.isSupported()) this.#loadWithHls(currentTime);
-    else if (this.#video.canPlayType("application/vnd.apple.mpegurl")) this.#loadNatively(currentTime);
+    if (Hls.isSupported()) this.#loadWithHls(from);
+    else if (this.#video.canPlayType("application/vnd.apple.mpegurl")) this.#loadNatively(from);
     else return this.#on.onFailed();
-    if (goOn) this.#video.play().catch(() => {});
+    if (play) this.#video.play().catch(() => {});
   }
 
   /** Stops for good and lets the viewer see the rest of the page. */

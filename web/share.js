@@ -215,7 +215,7 @@ function showVideo({ title, linkExpiresAt }) {
 
 function showMessage([title, detail]) {
   gate.leave();
-  part("watch").hidden = !(loaded && broken);
+  part("watch").hidden = !loaded;
   part("message").hidden = false;
   for (const [id, text] of [["message-title", title], ["message-detail", detail]]) {
     if (part(id).textContent !== text) part(id).textContent = text;

@@ -1,7 +1,7 @@
 // Owns the list of videos: its rows, their status as it changes, renaming and deleting.
 
 import { call } from "./api.js";
-import { linksPanel } from "./links.js";
+import { LinksPanel } from "./links.js";
 import { announce, attempt, button, confirm, dateAndTime, element, part, runningTime, showProblem } from "./page.js";
 import { poll } from "./polling.js";
 
@@ -46,6 +46,11 @@ export async function trackVideo(id) {
   } catch (error) {
     showProblem(problems, error);
   }
+}
+
+/** Reads anew the links that are on the page. */
+export function reloadLinks() {
+  return Promise.all([...rows.values()].map((row) => row.reloadLinks()));
 }
 
 export function leaveVideos() {
@@ -132,6 +137,10 @@ class Row {
     });
   }
 
+  reloadLinks() {
+    return this.#panel?.reload();
+  }
+
   leave() {
     this.#unfollow();
     this.node.remove();
@@ -168,9 +177,9 @@ class Row {
   #toggleLinks() {
     const opening = !this.#panel;
     this.#links.setAttribute("aria-expanded", String(opening));
-    this.#panel?.remove();
-    this.#panel = opening ? linksPanel(this.#asset) : null;
-    if (opening) this.node.append(this.#panel);
+    this.#panel?.node.remove();
+    this.#panel = opening ? new LinksPanel(this.#asset) : null;
+    if (opening) this.node.append(this.#panel.node);
   }
 
   #openRename() {

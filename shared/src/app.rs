@@ -8,6 +8,7 @@ use crate::{
     config::Config,
     dlq::DeadLetters,
     ids::IdSource,
+    limits::Refusing,
     mail::Mail,
     mux::{MuxClient, PlaybackSigner, WebhookVerifier},
     shares::Grants,
@@ -33,4 +34,5 @@ pub struct Parts {
     pub grants: Grants,
     /// Nothing, where no mail server is set up.
     pub mail: Option<Mail>,
+    pub refusing: Refusing,
 }

@@ -13,6 +13,7 @@ use crate::{
     config::{Config, ConfigError},
     dlq::DeadLetters,
     ids::{self, AssetId, IdSource},
+    limits::Refusing,
     mail::{Mail, MailError},
     mux::{MuxClient, PlaybackSigner, SigningError, WebhookVerifier},
     router::{self, Deployable},
@@ -156,6 +157,7 @@ pub fn assemble(
             .as_ref()
             .map(|smtp| Mail::new(smtp, &config.mail_from))
             .transpose()?,
+        refusing: Refusing::default(),
         config,
     }))
 }

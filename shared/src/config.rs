@@ -8,7 +8,10 @@ use secrecy::SecretString;
 use time::Duration;
 use url::Url;
 
-use crate::ids::{self, TenantId};
+use crate::{
+    ids::{self, TenantId},
+    limits::Limits,
+};
 
 /// What a deployable is told. Secrets show nothing in `Debug`.
 #[derive(Debug)]
@@ -69,6 +72,9 @@ pub struct Config {
     pub mail_from: String,
     /// `UPLOAD_MAX_BYTES`: the largest file that may be uploaded. Default 50 GiB.
     pub upload_max_bytes: u64,
+    /// `LIMITS`: how often what may be done, and whether that is enforced (S0-051, S0-058). Default:
+    /// every rule's own numbers, enforced.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -113,6 +119,7 @@ impl Config {
         let smtp = vars.lookup_text("SMTP_URL");
         let mail_from = vars.or("MAIL_FROM", "Motion Mavericks Portal <portal@localhost>");
         let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
+        let limits = vars.limits("LIMITS");
         let days: Option<u16> = share_days;
         if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
             vars.fault::<()>("SHARE_DAYS", "must be from 1 to SHARE_MAX_DAYS");
@@ -144,6 +151,7 @@ impl Config {
                 smtp: smtp.map(Into::into),
                 mail_from: mail_from?,
                 upload_max_bytes: upload_max_bytes?,
+                limits: limits?,
             })
         };
         whole()
@@ -259,6 +267,13 @@ impl Vars<'_> {
         }
     }
 
+    fn limits(&mut self, name: &str) -> Option<Limits> {
+        match Limits::read(&self.lookup_text(name).unwrap_or_default()) {
+            Ok(limits) => Some(limits),
+            Err(faults) => faults.iter().find_map(|it| self.fault(name, it)),
+        }
+    }
+
     fn parse<T: FromStr>(&mut self, name: &str, text: &str) -> Option<T> {
         match text.parse() {
             Ok(value) => Some(value),
@@ -310,6 +325,7 @@ mod tests {
             "ALLOWED_ORIGINS" => Some("https://portal.example/path".to_owned()),
             "MUX_API_URL" => Some("ftp://hunter2".to_owned()),
             "MUX_TOKEN_SECRET" => None,
+            "LIMITS" => Some("hunter2=1, uploads-per-user=enforce:0/60".to_owned()),
             name => complete(name),
         })
         .unwrap_err();
@@ -317,7 +333,8 @@ mod tests {
             error.to_string(),
             "bad configuration: TABLE_NAME is not set, MUX_TOKEN_SECRET is not set, \
              MUX_API_URL is not an http or https URL, ALLOWED_ORIGINS does not parse, \
-             ALLOWED_ORIGINS has no good value, SHARE_DAYS does not parse"
+             ALLOWED_ORIGINS has no good value, SHARE_DAYS does not parse, LIMITS has no rule at place 1, \
+             LIMITS has no good value for uploads-per-user"
         );
     }
 

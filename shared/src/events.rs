@@ -81,6 +81,8 @@ pub enum Actor {
     },
     /// A job that a schedule woke, such as `reconcile`.
     Job { name: String, run: RunId },
+    /// Somebody of whom nothing is known but the pseudonym of an address.
+    Stranger { address: String },
 }
 
 /// How an event of Mux came to be dealt with.
@@ -233,6 +235,13 @@ pub enum Event {
     /// An organisation demands something else of its share links.
     #[serde(rename = "policy.changed")]
     PolicyChanged { policy: Policy },
+    /// A share link is in many hands: it was opened from this many networks within one window.
+    #[serde(rename = "abuse.link-spread")]
+    LinkSpread { share: ShareId, networks: u32 },
+    /// Somebody tries tokens: this many from one address, given by its pseudonym, opened nothing
+    /// within one window.
+    #[serde(rename = "abuse.token-guessing")]
+    TokenGuessing { address: String, tries: u32 },
 }
 
 /// What a viewer shows to a share link.
@@ -267,5 +276,26 @@ mod tests {
         let json = r#"{"id":"evt_00000000000000000000000000","tenant":"ten_00000000000000000000000000","at":"2026-01-05T09:00:00Z","actor":{"kind":"user","id":"usr_00000000000000000000000000"},"type":"asset.ready","data":{"asset":"ast_00000000000000000000000000","millis":90500}}"#;
         assert_eq!(serde_json::to_string(&envelope).unwrap(), json);
         assert_eq!(serde_json::from_str::<Envelope>(json).unwrap(), envelope);
+    }
+
+    #[test]
+    fn an_anomaly_names_a_link_or_a_pseudonym() {
+        let share = Ulid::from_bytes([0; 16]).into();
+        let spread = Event::LinkSpread { share, networks: 9 };
+        let address = "ab51424ee8063881756c622eaaaf4387".to_owned();
+        let guessing = Event::TokenGuessing { address, tries: 20 };
+        for (event, json) in [
+            (
+                spread,
+                r#"{"type":"abuse.link-spread","data":{"share":"shr_00000000000000000000000000","networks":9}}"#,
+            ),
+            (
+                guessing,
+                r#"{"type":"abuse.token-guessing","data":{"address":"ab51424ee8063881756c622eaaaf4387","tries":20}}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&event).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Event>(json).unwrap(), event);
+        }
     }
 }

@@ -151,6 +151,15 @@ impl IdSource {
         (self.entropy)(&mut bytes);
         bytes
     }
+
+    /// A random number below this one, for a choice that nobody may foresee. Below nothing, it is 0.
+    pub fn pick(&self, below: usize) -> usize {
+        let mut bytes = [0; 8];
+        (self.entropy)(&mut bytes);
+        // The remainder of 64 bits favours nothing that anybody could measure.
+        let number = u64::from_be_bytes(bytes) % u64::try_from(below.max(1)).unwrap_or(1);
+        usize::try_from(number).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ pub mod health;
 pub mod http;
 pub mod ids;
 pub mod jobs;
+#[cfg(feature = "lambda")]
+pub mod lambda;
+pub mod limits;
 pub mod mail;
 pub mod metrics;
 pub mod mux;

@@ -92,6 +92,8 @@ kinds! {
     ShareCodeWrong = "share-code-wrong", FORBIDDEN, "The code is wrong";
     /// The organisation does not allow such links.
     SharingPolicy = "sharing-policy", UNPROCESSABLE_ENTITY, "Your organisation does not allow this";
+    /// Too often in the time that a limit looks at.
+    RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many requests";
 }
 
 const FAULT: &str = "try again, or quote the request id to support";

@@ -5,7 +5,7 @@ use axum::{
     extract::DefaultBodyLimit,
     handler::Handler,
     http::{HeaderName, HeaderValue, Method, header},
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing::{MethodRouter, on},
 };
 use tower_http::{
@@ -19,6 +19,7 @@ use crate::{
     app::App,
     assets, dlq, health,
     http::BODY_LIMIT,
+    limits,
     problem::{self, Kind, Problem},
     reconcile, shares, telemetry, uploads, webhooks,
 };
@@ -140,6 +141,7 @@ impl Deployable {
             Self::Ops => [
                 health::routes(),
                 alerts::routes(),
+                limits::routes(),
                 dlq::operators_routes(),
                 webhooks::operators_routes(),
                 reconcile::operators_routes(),
@@ -180,6 +182,7 @@ fn build(routes: impl IntoIterator<Item = Route>, app: App) -> Router {
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(problem::from_panic))
+        .layer(from_fn(limits::headers))
         .layer(cors)
         .layer(header_layer(header::CACHE_CONTROL, "no-store"))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -207,6 +210,11 @@ fn cors(app: &App) -> CorsLayer {
             HeaderName::from_static("idempotency-key"),
             shares::GRANT,
         ])
-        .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .expose_headers([
+            header::RETRY_AFTER,
+            limits::LEFT,
+            limits::POLICY,
+            HeaderName::from_static("x-request-id"),
+        ])
         .max_age(std::time::Duration::from_mins(10))
 }

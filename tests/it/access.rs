@@ -7,7 +7,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use shared::router::Deployable;
 
-use crate::support::{Caller, TestApp, actors::order, answer::text};
+use crate::support::{Caller, PLENTY, TestApp, actors::order, answer::text};
 
 /// What a caller of this kind is answered: in the order of [`CALLERS`].
 struct Row {
@@ -46,21 +46,18 @@ fn with(body: fn() -> Value, row: Row) -> Row {
 }
 
 fn table() -> Vec<Row> {
+    operators_table()
+        .into_iter()
+        .chain(peoples_table())
+        .collect()
+}
+
+fn operators_table() -> Vec<Row> {
     let everybody = [200; 7];
     let nobody = [401; 7];
-    let readers = [401, 404, 200, 403, 200, 200, 404];
-    let editors = [401, 404, 403, 403, 200, 200, 404];
-    let makers_of_foreign = [401, 404, 403, 403, 201, 201, 404];
-    // What names nothing of anybody is everybody's own.
-    let readers_of_own = [401, 200, 200, 403, 200, 200, 200];
-    let makers = [401, 201, 403, 403, 201, 201, 201];
-    let admins_of_own = [401, 403, 403, 403, 403, 200, 200];
     let operators = [401, 403, 403, 403, 403, 403, 200];
     let operators_of_none = [401, 403, 403, 403, 403, 403, 404];
     let makers_of_runs = [401, 403, 403, 403, 403, 403, 201];
-    let order = || order("Accessed");
-    let rename = || json!({"title": "Renamed"});
-    let share = || json!({"label": "for somebody"});
     vec![
         row(Method::GET, "/api/health", everybody),
         row(Method::GET, "/api/ops/alerts", operators),
@@ -72,6 +69,7 @@ fn table() -> Vec<Row> {
                 operators,
             ),
         ),
+        row(Method::GET, "/api/ops/limits", operators),
         row(Method::GET, "/api/ops/dead-letters", operators),
         row(Method::GET, "/api/ops/dead-letters/{id}", operators_of_none),
         with(
@@ -98,6 +96,23 @@ fn table() -> Vec<Row> {
         row(Method::GET, "/api/cron/dlq-replay", nobody),
         row(Method::GET, "/api/cron/reconcile", nobody),
         row(Method::GET, "/api/cron/retire", nobody),
+    ]
+}
+
+fn peoples_table() -> Vec<Row> {
+    let everybody = [200; 7];
+    let nobody = [401; 7];
+    let readers = [401, 404, 200, 403, 200, 200, 404];
+    let editors = [401, 404, 403, 403, 200, 200, 404];
+    let makers_of_foreign = [401, 404, 403, 403, 201, 201, 404];
+    // What names nothing of anybody is everybody's own.
+    let readers_of_own = [401, 200, 200, 403, 200, 200, 200];
+    let makers = [401, 201, 403, 403, 201, 201, 201];
+    let admins_of_own = [401, 403, 403, 403, 403, 200, 200];
+    let order = || order("Accessed");
+    let rename = || json!({"title": "Renamed"});
+    let share = || json!({"label": "for somebody"});
+    vec![
         with(order, row(Method::POST, "/api/uploads", makers)),
         with(
             order,
@@ -107,14 +122,14 @@ fn table() -> Vec<Row> {
         row(Method::DELETE, "/api/uploads/{id}", editors),
         row(Method::POST, "/api/webhooks/mux", nobody),
         row(Method::GET, "/api/share/{token}", everybody),
-        // The link of this table has no password, so that any is wrong.
+        // The link of this table asks for nothing.
         with(
             || json!({"password": "guessed"}),
-            row(Method::POST, "/api/share/{token}/session", [403; 7]),
+            row(Method::POST, "/api/share/{token}/session", [422; 7]),
         ),
         with(
             || json!({"email": "sam@example.com"}),
-            row(Method::POST, "/api/share/{token}/code", [202; 7]),
+            row(Method::POST, "/api/share/{token}/code", [422; 7]),
         ),
         row(Method::GET, "/api/share-policy", readers_of_own),
         with(
@@ -179,7 +194,7 @@ fn every_route_is_in_the_table() {
 
 #[tokio::test]
 async fn everybody_may_do_what_the_table_says_and_nothing_else() {
-    let test = TestApp::new().await;
+    let test = TestApp::given(vec![PLENTY]).await;
     for row in table() {
         // Every row has its own video and link, so that no row meets what another one changed.
         let upload = test.ada().upload("Accessed").await;

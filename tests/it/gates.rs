@@ -183,6 +183,26 @@ async fn a_link_can_ask_for_a_viewer_who_is_signed_in_wherever_they_belong() {
 }
 
 #[tokio::test]
+async fn five_wrong_passwords_lock_a_link_for_ten_minutes_and_right_ones_do_not_count() {
+    let test = TestApp::new().await;
+    let id = test.ada().video("Guarded").await;
+    let share = test.link(&id, json!({"password": "long jump"})).await;
+    let right = async || show(&test, &share, json!({"password": "long jump"}), None).await;
+    let wrong = async || show(&test, &share, json!({"password": "high jump"}), None).await;
+    for _ in 0..6 {
+        right().await.ok();
+    }
+    let many = futures::future::join_all((0..8).map(|_| wrong())).await;
+    let looked_at = many.iter().filter(|it| it.status == 403).count();
+    assert_eq!(looked_at, 5, "however many come at once");
+    let limited = right().await;
+    assert_eq!(limited.retry_after(), Some("600"));
+    limited.problem(429, "rate-limited");
+    test.clock.advance(10.minutes());
+    right().await.ok();
+}
+
+#[tokio::test]
 async fn everything_that_a_link_asks_for_has_to_be_shown() {
     let test = with_mail().await;
     let id = test.ada().video("Both").await;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use time::ext::NumericalDuration;
 
-use crate::support::{Actor, TestApp, answer::text};
+use crate::support::{Actor, PLENTY, TestApp, answer::text};
 
 /// Takes back step by step, as a page with a progress bar does; how many links in all, and in how many steps.
 async fn take_back(actor: &Actor<'_>, path: &str) -> (u64, usize) {
@@ -94,7 +94,7 @@ async fn what_was_taken_back_is_not_extended() {
 
 #[tokio::test]
 async fn all_links_of_a_video_are_taken_back_and_those_of_others_are_not() {
-    let test = TestApp::new().await;
+    let test = TestApp::given(vec![PLENTY]).await;
     let (one, other) = (
         test.ada().video("One").await,
         test.ada().video("Other").await,

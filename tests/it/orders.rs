@@ -6,12 +6,12 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 use shared::{assets::Asset, clock::Clock, store::keys};
 
-use crate::support::{Story, TestApp, answer::text};
+use crate::support::{PLENTY, Story, TestApp, answer::text};
 
 /// Every permutation of the happy life, each with every one of its events told twice.
 #[tokio::test]
 async fn every_order_with_every_duplicate_ends_in_the_same_video_and_one_ready_event() {
-    let test = &TestApp::new().await;
+    let test = &TestApp::given(vec![PLENTY]).await;
     let mut orders = Vec::new();
     for (n, order) in permutations(5).into_iter().enumerate() {
         for doubled in 0..5 {

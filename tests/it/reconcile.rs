@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use shared::{assets::Asset, clock::Clock, store::keys};
 use time::ext::NumericalDuration;
 
-use crate::support::{CRON, Fault, Story, TestApp, Wishes, actors::order, answer::text};
+use crate::support::{CRON, Fault, PLENTY, Story, TestApp, Wishes, actors::order, answer::text};
 
 async fn quiet() -> TestApp {
     TestApp::with(Wishes {
         rate_limit: true,
-        variables: vec![CRON],
+        variables: vec![CRON, PLENTY],
         ..Wishes::default()
     })
     .await

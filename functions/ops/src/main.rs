@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    lambda_http::run(shared::boot::ops().await?).await
+    shared::lambda::serve(shared::boot::ops().await?).await
 }

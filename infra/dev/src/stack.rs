@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     error::Error,
     fs::File,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -19,6 +20,7 @@ use axum::{
 use muxsim::{Endpoint, RateLimit, SigningKey, Sim};
 use serde::{Deserialize, Serialize};
 use shared::{
+    address,
     app::App,
     boot,
     clock::{Clock, SystemClock},
@@ -100,6 +102,8 @@ impl Stack {
         let smtp = listen(0, "--port").await?;
         let (letters, smtp) = MailBox::listen(smtp, stop.clone(), &mut tasks)?;
         variables.insert("SMTP_URL", format!("smtp://{smtp}"));
+        // The one variable that is worth trying out here.
+        variables.extend(std::env::var("LIMITS").ok().map(|it| ("LIMITS", it)));
         let mux = mux(place, &url, &keys.playback)?;
         let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, system_clock())?;
         let api = match &place.functions {
@@ -118,7 +122,7 @@ impl Stack {
                 tasks.spawn(every(5 * minute, stopped, async move || {
                     reconcile::reconcile(&job).await.map(drop)
                 }));
-                router::all(app)
+                address::told_by(router::all(app), address::peer)
             }
             Some(functions) => proxy::router(functions),
         };
@@ -261,6 +265,7 @@ fn pages() -> Router {
 }
 
 async fn serve(listener: TcpListener, all: Router, stop: CancellationToken) {
+    let all = all.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, all).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = serving.await {
         tracing::error!(%error, "the stack stopped answering");

@@ -3,6 +3,7 @@
 use super::gate::Lock;
 use crate::{
     assets::AssetError,
+    limits::LimitError,
     mail::MailError,
     mux::{MuxError, SigningError},
     problem::{Kind, Problem},
@@ -37,6 +38,8 @@ pub enum ShareError {
     Mail(#[from] MailError),
     #[error("a grant could not be signed")]
     Grant,
+    #[error("share link is opened too often")]
+    Limit(#[from] LimitError),
     #[error("asset of the share link")]
     Asset(#[from] AssetError),
     #[error("mux did not do its part")]
@@ -76,6 +79,7 @@ impl From<ShareError> for Problem {
             ),
             ShareError::WrongPassword => Self::new(Kind::SharePasswordWrong, "its owner knows it"),
             ShareError::WrongCode => Self::new(Kind::ShareCodeWrong, "ask for a new one"),
+            ShareError::Limit(error) => error.into(),
             ShareError::Asset(error) => error.into(),
             ShareError::Mux(MuxError::Refused { .. } | MuxError::Malformed) => {
                 Self::new(Kind::VideoServiceRefused, "nothing was changed").because(error)

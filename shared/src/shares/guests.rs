@@ -19,7 +19,7 @@ use crate::{
     assets::{Asset, Status, Title},
     auth::SignedIn,
     http::{Json, Path, Query},
-    ids::{AssetId, RequestId},
+    ids::AssetId,
     problem::Problem,
     router::Route,
 };
@@ -35,16 +35,31 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// The grant that came along, if one did. What is not one is as none.
-struct Shown(Option<String>);
+/// Somebody with a token, wherever they come from, and the grant that came along, if one did. What is
+/// not one is as none.
+struct Guest(Asked);
 
-impl<S: Sync> FromRequestParts<S> for Shown {
+impl FromRequestParts<App> for Guest {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path(OfToken { token }) = Path::from_request_parts(parts, app).await?;
         let text = parts.headers.get(GRANT).and_then(|it| it.to_str().ok());
-        Ok(Self(text.map(str::to_owned)))
+        Ok(Self(Asked {
+            token,
+            asset: None,
+            extras: Extras::default(),
+            grant: text.map(str::to_owned),
+            user: None,
+            request: parts.extensions.get().copied(),
+            address: parts.extensions.get().copied(),
+        }))
     }
+}
+
+#[derive(Deserialize)]
+struct OfToken {
+    token: ShareToken,
 }
 
 /// What a viewer gets (S0-078), and what a player needs to go on without a gap.
@@ -125,19 +140,15 @@ impl OpenQuery {
 async fn open(
     Handle(app): Handle<App>,
     SignedIn(user): SignedIn,
-    Shown(grant): Shown,
-    request: Option<RequestId>,
-    Path(token): Path<ShareToken>,
+    who: Guest,
     Query(query): Query<OpenQuery>,
 ) -> Result<Json<OpenedBody>, Problem> {
     let extras = query.extras()?;
     let asked = Asked {
-        token,
         asset: query.asset,
         extras,
-        grant,
         user,
-        request,
+        ..who.0
     };
     let opened = Box::pin(open::open(&app, asked)).await?;
     let playlist = if extras.playlist {
@@ -185,19 +196,15 @@ struct UnlockedBody {
 
 async fn unlock(
     Handle(app): Handle<App>,
-    Shown(grant): Shown,
-    request: Option<RequestId>,
-    Path(token): Path<ShareToken>,
+    Guest(asked): Guest,
     Json(body): Json<KeyBody>,
 ) -> Result<Json<UnlockedBody>, Problem> {
     let key = Key {
         password: body.password,
         email: body.email.map(|it| it.parse()).transpose()?,
         code: body.code,
-        grant,
-        request,
     };
-    let unlocked = Box::pin(unlock::unlock(&app, &token, key)).await?;
+    let unlocked = Box::pin(unlock::unlock(&app, &asked, key)).await?;
     Ok(Json(UnlockedBody {
         grant: unlocked.grant,
         expires_at: unlocked.until,
@@ -218,10 +225,10 @@ struct CodeBody {
 /// The same answer, whether a code was sent or not.
 async fn send_code(
     Handle(app): Handle<App>,
-    Path(token): Path<ShareToken>,
+    Guest(asked): Guest,
     Json(body): Json<CodeBody>,
 ) -> Result<StatusCode, Problem> {
     let email = body.email.parse()?;
-    Box::pin(unlock::send_code(&app, &token, &email)).await?;
+    Box::pin(unlock::send_code(&app, &asked, &email)).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -12,10 +12,12 @@ use super::{
     token::ShareToken,
 };
 use crate::{
+    address::ClientAddress,
     app::Parts,
     assets::{Asset, Status},
     events::{Act, Actor, Event},
     ids::{AssetId, RequestId, TenantId, UserId},
+    limits,
     mux::{Audience, PlaybackId, SigningError, Terms},
     store::{Guard, StoreError, keys},
     telemetry,
@@ -32,6 +34,7 @@ pub(super) struct Asked {
     pub grant: Option<String>,
     pub user: Option<UserId>,
     pub request: Option<RequestId>,
+    pub address: Option<ClientAddress>,
 }
 
 /// What a viewer asks for beside the stream: each costs a signature.
@@ -68,13 +71,13 @@ pub(super) struct Admitted {
 pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError> {
     let now = app.clock.now();
     let id = asked.asset.unwrap_or(asked.token.asset);
-    let at_the_door = knock(app, &asked.token, id, asked.grant.as_deref(), now).await?;
+    let at_the_door = knock(app, &asked, id, now).await?;
     let Admitted {
         link,
         asset,
         grant,
         mut act,
-    } = at_the_door.seen_as(asked.user, asked.request);
+    } = at_the_door;
     let visitor = Visitor {
         grant: grant.clone(),
         user: asked.user,
@@ -86,6 +89,9 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
     let asset = asset.filter(|it| it.tenant == link.tenant);
     let asset = playable(asset, now)?;
     let renews = grant.is_some();
+    if !renews {
+        limits::open_link(app, &act, link.tenant, link.id, asked.address).await?;
+    }
     let grant = grant.unwrap_or_else(|| Grant {
         session: app.ids.mint(),
         password: false,
@@ -123,26 +129,32 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
     })
 }
 
-/// Reads what the token names, in one round trip, and finds out whether it opens it.
+/// Reads what the token names, in one round trip, and finds out whether it opens it. How often anybody
+/// may knock is counted at the same time, and comes first.
 pub(super) async fn knock(
     app: &Parts,
-    token: &ShareToken,
+    asked: &Asked,
     asset: AssetId,
-    grant: Option<&str>,
     now: OffsetDateTime,
 ) -> Result<Admitted, ShareError> {
-    let (link, asset): (Option<ShareLink>, Option<Asset>) = app
-        .store
-        .get_both(&keys::share(token.share), &keys::asset(asset))
-        .await?;
-    let link = link
-        .filter(|link| token.opens(link))
-        .ok_or(ShareError::Unknown)?;
+    let token = &asked.token;
+    let (link, asset_key) = (keys::share(token.share), keys::asset(asset));
+    let (allowed, found) = tokio::join!(
+        limits::open_from(app, asked.address),
+        app.store.get_both(&link, &asset_key),
+    );
+    allowed?;
+    let (link, asset): (Option<ShareLink>, Option<Asset>) = found?;
+    let Some(link) = link.filter(|link| token.opens(link)) else {
+        limits::unknown_token(app, asked.address, asked.request).await?;
+        return Err(ShareError::Unknown);
+    };
+    let grant = asked.grant.as_deref();
     let grant = grant.and_then(|text| app.grants.read(link.id, text, now));
     let actor = Actor::Guest {
         share: link.id,
         session: grant.as_ref().map(|it| it.session),
-        user: None,
+        user: asked.user,
     };
     Ok(Admitted {
         link,
@@ -150,19 +162,9 @@ pub(super) async fn knock(
         grant,
         act: Act {
             actor,
-            request: None,
+            request: asked.request,
         },
     })
-}
-
-impl Admitted {
-    pub(super) fn seen_as(mut self, who: Option<UserId>, request: Option<RequestId>) -> Self {
-        self.act.request = request;
-        if let Actor::Guest { user, .. } = &mut self.act.actor {
-            *user = who;
-        }
-        self
-    }
 }
 
 fn refusal(
@@ -184,6 +186,9 @@ fn refusal(
 pub(super) async fn refused(app: &Parts, act: &Act, link: &ShareLink, refusal: &ShareError) {
     // What is asked for of everybody is no refusal yet.
     if matches!(refusal, ShareError::Locked(_) | ShareError::Unknown) {
+        return;
+    }
+    if !limits::notes_refusal(app, link.id).await {
         return;
     }
     let event = Event::ShareRefused {

@@ -2,7 +2,7 @@
 //! what it gave out, and nobody else's. Mux makes about one thing a second; until it is made, the
 //! link plays by the playback id of the video itself.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{
     ShareError,
@@ -13,6 +13,7 @@ use crate::{
     app::Parts,
     assets::Asset,
     events::{Act, Event},
+    limits::{self, Rule},
     mux::{MuxAssetId, PlaybackId},
     store::{ATTEMPTS, StoreError, keys},
     telemetry,
@@ -20,6 +21,12 @@ use crate::{
 
 /// How long a viewer waits for it.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(2_500);
+
+/// For so long after the first one, more viewers write nothing: many may come at once.
+const AHEAD: Duration = Duration::MINUTE;
+
+/// Whom Mux allows about one thing a second: the whole account.
+const MUX: &str = "account";
 
 /// Gives out a playback id, and notes with the event which one it was.
 pub(super) async fn give(
@@ -89,7 +96,12 @@ async fn write(
                 id: id.clone(),
             });
         } else {
-            next.shared_until = next.shared_until.max(Some(next.token_expiry(now)));
+            let until = next.token_expiry(now);
+            if next.shared_until.is_some_and(|known| until <= known) {
+                super::open::note(app, act, before.tenant, event).await?;
+                return Ok((before, Given::Shared));
+            }
+            next.shared_until = Some((until + AHEAD).min(next.expires_at));
         }
         let writes = rows::step(app, &before, &mut next, act, vec![event.clone()])?;
         match app.store.commit(writes).await {
@@ -105,6 +117,16 @@ async fn write(
 
 /// A new playback id, if Mux makes one now.
 async fn make(app: &Parts, asset: &MuxAssetId) -> Option<PlaybackId> {
+    // Without a place in the queue Mux would only refuse, and others with us.
+    let place = limits::take(app, Rule::MuxPosts, MUX, None).await;
+    if let Err(error) = place {
+        let error = telemetry::chain(&error);
+        tracing::info!(
+            error,
+            "no playback id of its own yet: the video's is given out"
+        );
+        return None;
+    }
     let making = app.mux.create_playback_id(asset);
     match tokio::time::timeout(PATIENCE, making).await {
         Ok(Ok(made)) => Some(made),

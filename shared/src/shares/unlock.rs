@@ -10,14 +10,14 @@ use super::{
     gate::Lock,
     grant::Grant,
     model::ShareLink,
-    open::{Admitted, knock, note, refused},
-    token::{Digested, ShareToken},
+    open::{Admitted, Asked, knock, note, refused},
+    token::Digested,
 };
 use crate::{
     address,
     app::Parts,
     events::{Actor, Event, Shown},
-    ids::RequestId,
+    limits::{self, Rule},
     mail::Message,
     store::{Guard, StoreError, keys},
 };
@@ -31,9 +31,6 @@ pub(super) struct Key {
     pub password: Option<String>,
     pub email: Option<Email>,
     pub code: Option<String>,
-    /// What they were given for what they showed before.
-    pub grant: Option<String>,
-    pub request: Option<RequestId>,
 }
 
 /// What they are given for it.
@@ -45,19 +42,14 @@ pub(super) struct Unlocked {
 }
 
 /// Takes what is shown, and gives a grant for it.
-pub(super) async fn unlock(
-    app: &Parts,
-    token: &ShareToken,
-    key: Key,
-) -> Result<Unlocked, ShareError> {
+pub(super) async fn unlock(app: &Parts, asked: &Asked, key: Key) -> Result<Unlocked, ShareError> {
     let now = app.clock.now();
-    let known = knock(app, token, token.asset, key.grant.as_deref(), now).await?;
     let Admitted {
         link,
         grant,
         mut act,
         ..
-    } = known.seen_as(None, key.request);
+    } = knock(app, asked, asked.token.asset, now).await?;
     if let Err(over) = link.check(now) {
         refused(app, &act, &link, &over).await;
         return Err(over);
@@ -76,23 +68,26 @@ pub(super) async fn unlock(
     }
     let mut by = Vec::new();
     if let Some(password) = key.password {
+        if link.rules.password.is_none() {
+            return Err(ShareError::Field("this link asks for no password"));
+        }
+        // A try is taken before it is looked at, or many at once would be as good as one.
+        let subject = link.id.to_string();
+        let tried = limits::take(app, Rule::PasswordTriesPerLink, &subject, None).await?;
         let right = is_password(&link, password).await?;
-        attempt(
-            app,
-            &act,
-            &link,
-            Shown::Password,
-            right,
-            ShareError::WrongPassword,
-        )
-        .await?;
+        let wrong = ShareError::WrongPassword;
+        attempt(app, &act, &link, Shown::Password, right, wrong).await?;
+        limits::give_back(app, tried).await?;
         grant.password = true;
         by.push(Shown::Password);
     }
     if let Some((email, code)) = key.email.zip(key.code) {
+        asks_for_code(&link)?;
         let whom = whom(app, &link, &email);
+        let tried = limits::take(app, Rule::CodeTriesPerLink, &whom, None).await?;
         let right = take_code(app, &link, &whom, &code, now).await?;
         attempt(app, &act, &link, Shown::Code, right, ShareError::WrongCode).await?;
+        limits::give_back(app, tried).await?;
         grant.email = Some(whom);
         by.push(Shown::Code);
     }
@@ -116,6 +111,13 @@ pub(super) async fn unlock(
         until,
         lock: link.rules.lock(&visitor),
     })
+}
+
+fn asks_for_code(link: &ShareLink) -> Result<(), ShareError> {
+    if link.rules.emails.is_empty() {
+        return Err(ShareError::Field("this link asks for no code"));
+    }
+    Ok(())
 }
 
 /// A wrong one is noted.
@@ -155,22 +157,21 @@ struct Code {
 
 /// Sends a code to an address that the link admits. To one that it does not, nothing is sent, and the
 /// answer is the same: who is on the list is nobody's business.
-pub(super) async fn send_code(
-    app: &Parts,
-    token: &ShareToken,
-    email: &Email,
-) -> Result<(), ShareError> {
+pub(super) async fn send_code(app: &Parts, asked: &Asked, email: &Email) -> Result<(), ShareError> {
     let now = app.clock.now();
-    let Admitted { link, act, .. } = knock(app, token, token.asset, None, now).await?;
+    let Admitted { link, act, .. } = knock(app, asked, asked.token.asset, now).await?;
     if let Err(over) = link.check(now) {
         refused(app, &act, &link, &over).await;
         return Err(over);
     }
+    asks_for_code(&link)?;
     let mail = app.mail.as_ref().filter(|_| link.rules.admits(email));
     let Some(mail) = mail else { return Ok(()) };
+    let whom = whom(app, &link, email);
+    limits::take(app, Rule::CodesPerLink, &whom, None).await?;
     let number = u32::from_be_bytes(app.ids.secret().last_chunk().copied().unwrap_or_default());
     let text = format!("{:06}", number % 1_000_000);
-    let key = keys::code(link.id, &whom(app, &link, email));
+    let key = keys::code(link.id, &whom);
     let before: Option<Code> = app.store.get(&key).await?;
     let code = Code {
         digest: Digested::of(text.as_bytes()),

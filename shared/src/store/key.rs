@@ -78,8 +78,8 @@ impl Key {
     /// Where a page of this index goes on after this item.
     pub(super) fn start(&self, index: &str) -> Attributes {
         let mut attributes = self.attributes();
-        attributes
-            .retain(|name, _| matches!(name.as_str(), "pk" | "sk") || name.starts_with(index));
+        let of_index = |name: &str| !index.is_empty() && name.starts_with(index);
+        attributes.retain(|name, _| matches!(name.as_str(), "pk" | "sk") || of_index(name));
         attributes
     }
 
@@ -93,6 +93,9 @@ impl Key {
 fn text(name: &str, value: &str) -> (String, AttributeValue) {
     (name.to_owned(), AttributeValue::S(value.to_owned()))
 }
+
+/// The table itself, where a listing names an index.
+pub(super) const TABLE: &str = "";
 
 /// The items of one partition of an index, newest first unless it says otherwise.
 #[derive(Debug, Clone)]

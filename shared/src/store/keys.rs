@@ -22,6 +22,8 @@
 //! | Alerts          | `ALERTS`               | `RAISED`   | —                     | —        | —                    | —        | —               |
 //! | Tally           | `TALLY#{hour}`         | `WEBHOOKS` | —                     | —        | —                    | —        | +30 days        |
 //! | Idempotency     | `ONCE#{usr}#{sha256}`  | `UPLOAD`   | —                     | —        | —                    | —        | +24 hours       |
+//! | Limit           | `LIMIT#{rule}#{pseudonym}` | `SLOTS` | —                    | —        | —                    | —        | window +1 hour  |
+//! | Refusals        | `REFUSALS`             | `{hour}#{rule}` | —                | —        | —                    | —        | +30 days        |
 //!
 //! Patterns: asset by id (get); assets of a tenant, newest first (gsi1; what is deleted or was
 //! refused is not in it); assets that something is still expected of, and those that are compared with Mux (gsi2); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
@@ -30,11 +32,13 @@
 //! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query
 //! `pk`; within a millisecond in no order); who runs a job (get); dead letters that were tried in vain,
 //! by when they were first seen (gsi1); how far the comparison has come (get); what is being alerted of
-//! (get); webhooks of an hour (get, add); has this request been made (put if absent).
+//! (get); webhooks of an hour (get, add); has this request been made (put if absent); may this subject once more (take a place); what was
+//! refused, by the hour (query `pk`, add).
 
 use time::OffsetDateTime;
 use ulid::Ulid;
 
+use super::key::TABLE;
 pub use super::key::{GSI1, GSI2, Key, Listing};
 use crate::{
     ids::{AssetId, DeadLetterId, EventId, RunId, ShareId, TenantId, UserId},
@@ -309,4 +313,23 @@ pub fn tally(hour: i64) -> Key {
 /// One request of one person, under the digest of the key that its client chose.
 pub fn once(user: UserId, digest: &str) -> Key {
     Key::new(format!("ONCE#{user}#{digest}"), "UPLOAD")
+}
+
+/// How often one subject did what a rule limits. The subject is a keyed digest: it may be about a person.
+pub fn limit(rule: &str, pseudonym: &str) -> Key {
+    Key::new(format!("LIMIT#{rule}#{pseudonym}"), "SLOTS")
+}
+
+/// What was refused of a rule in one hour, counted in hours since the epoch.
+pub fn refusals(hour: i64, rule: &str) -> Key {
+    Key::new("REFUSALS".to_owned(), format!("{hour:010}#{rule}"))
+}
+
+/// The same of all rules, from one hour to another, both included.
+pub fn refusals_between(from: i64, to: i64) -> Listing {
+    Listing {
+        // `$` is the next character after `#`.
+        range: Some((format!("{from:010}"), format!("{to:010}$"))),
+        ..Listing::new(TABLE, "REFUSALS")
+    }
 }

@@ -2,10 +2,12 @@
 //!
 //! Reads are strongly consistent, except those of an index, which `DynamoDB` does not offer so.
 
+mod counters;
 mod error;
 mod key;
 pub mod keys;
 mod large;
+mod places;
 
 use std::time::Duration;
 
@@ -16,8 +18,11 @@ use aws_sdk_dynamodb::{
 use serde::{Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
-pub use self::error::StoreError;
 use self::key::{Attributes, Key, Listing};
+pub use self::{
+    error::StoreError,
+    places::{Marks, Place},
+};
 
 /// How often a lost guard is met by reading and applying again (design: at most five times).
 pub const ATTEMPTS: u32 = 5;
@@ -156,7 +161,7 @@ impl Store {
         ))
     }
 
-    /// A page of an index, after the item with this key.
+    /// A page of an index, or of one partition of the table itself, after the item with this key.
     pub async fn list<T: DeserializeOwned>(
         &self,
         listing: &Listing,
@@ -167,7 +172,7 @@ impl Store {
             .client
             .query()
             .table_name(&self.table)
-            .index_name(listing.index)
+            .set_index_name((!listing.index.is_empty()).then(|| listing.index.to_owned()))
             .expression_attribute_names("#pk", format!("{}pk", listing.index))
             .expression_attribute_values(":pk", AttributeValue::S(listing.partition.clone()))
             .set_exclusive_start_key(after.map(|key| key.start(listing.index)))
@@ -204,36 +209,6 @@ impl Store {
             .set_item(Some(attributes))
             .set_condition_expression(condition)
             .set_expression_attribute_values(values)
-            .send()
-            .await
-            .map_err(StoreError::of)?;
-        Ok(())
-    }
-
-    /// Adds to counters, which begin at nothing. Not idempotent: an answer that was lost may have
-    /// been counted.
-    pub async fn add(&self, key: &Key, counters: &[(&str, u64)]) -> Result<(), StoreError> {
-        let mut call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key.address()));
-        let mut added = Vec::with_capacity(counters.len());
-        for (place, (name, by)) in counters.iter().enumerate() {
-            added.push(format!("#n{place} :n{place}"));
-            call = call
-                .expression_attribute_names(format!("#n{place}"), *name)
-                .expression_attribute_values(
-                    format!(":n{place}"),
-                    AttributeValue::N(by.to_string()),
-                );
-        }
-        let mut expression = format!("ADD {}", added.join(", "));
-        if let Some(expires) = key.attributes().remove("expires") {
-            expression.push_str(" SET expires = :expires");
-            call = call.expression_attribute_values(":expires", expires);
-        }
-        call.update_expression(expression)
             .send()
             .await
             .map_err(StoreError::of)?;

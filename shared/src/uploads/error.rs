@@ -2,6 +2,7 @@
 
 use crate::{
     assets::AssetError,
+    limits::LimitError,
     mux::MuxError,
     problem::{Kind, Problem},
     store::StoreError,
@@ -21,6 +22,8 @@ pub enum UploadError {
     NotCancellable,
     #[error("mux did not take the order")]
     Mux(#[from] MuxError),
+    #[error("too many uploads are begun")]
+    Limit(#[from] LimitError),
     #[error("asset of the upload")]
     Asset(#[from] AssetError),
     #[error("upload could not be read or written")]
@@ -55,6 +58,7 @@ impl From<UploadError> for Problem {
             )
             .retry_after(MUX_PAUSE)
             .because(error),
+            UploadError::Limit(error) => error.into(),
             UploadError::Asset(error) => error.into(),
             UploadError::Store(error) => error.into(),
         }

@@ -11,6 +11,7 @@ use crate::{
     config::Origin,
     events::Event,
     ids::AssetId,
+    limits::{self, Allowance, LimitError, Rule},
     mux::{
         Cancellation, MuxEventId, MuxUploadId, Subject, UploadNews, UploadOrder, UploadStage,
         UploadUrl,
@@ -54,19 +55,39 @@ pub(super) async fn create(
         assets::row(&asset, Guard::Absent)?,
         member.act().write(app, member.tenant, requested)?,
     ];
+    let user = member.user.to_string();
+    let taken = limits::take(app, Rule::UploadsPerUser, &user, None).await;
     let Some(key) = key else {
+        let undo = Undo::Row(None, taken?);
         app.store.commit(writes).await?;
-        return begin(app, member, asset, Undo::Row(None), origin).await;
+        return begin(app, member, asset, undo, origin).await;
     };
     let key = keys::once(member.user, &key.digest(member.tenant));
     let once = Once::new(asset.id, order.fingerprint(origin.as_str()), now);
+    let allowance = match taken {
+        Ok(allowance) => allowance,
+        // What was begun before the limit was reached is answered beyond it, too.
+        Err(error @ LimitError::Limited { .. }) => {
+            let first: Option<Once> = app.store.get(&key).await?;
+            first.ok_or(error)?;
+            return resume(app, member, key, &once, origin).await;
+        }
+        Err(error @ LimitError::Store(_)) => return Err(error.into()),
+    };
     writes.insert(
         0,
         Write::put(key.clone().expiring(now + ONCE_LIFE), &once, Guard::Absent)?,
     );
     match app.store.commit(writes).await {
-        Ok(()) => begin(app, member, asset, Undo::Row(Some(key)), origin).await,
-        Err(StoreError::Conflict { write: 0 }) => resume(app, member, key, &once, origin).await,
+        Ok(()) => {
+            let undo = Undo::Row(Some(key), allowance);
+            begin(app, member, asset, undo, origin).await
+        }
+        Err(StoreError::Conflict { write: 0 }) => {
+            // A repeat counts for nothing. If this fails, it counts: nobody's repeat fails for it.
+            let _ = limits::give_back(app, allowance).await;
+            resume(app, member, key, &once, origin).await
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -110,8 +131,8 @@ async fn resume(
 
 /// What is taken back when Mux surely did nothing.
 enum Undo {
-    /// The row, and the claim on the key if there is one.
-    Row(Option<Key>),
+    /// The row, the claim on the key if there is one, and what was counted for it.
+    Row(Option<Key>, Allowance),
     Nothing,
 }
 
@@ -138,10 +159,11 @@ async fn begin(
     let created = match app.mux.create_upload(&order).await {
         Ok(created) => created,
         Err(error) => {
-            if let Undo::Row(key) = undoing
+            if let Undo::Row(key, allowance) = undoing
                 && error.had_no_effect()
             {
                 undo(app, member, &asset, key).await;
+                let _ = limits::give_back(app, allowance).await; // if not, it counts
             }
             return Err(error.into());
         }

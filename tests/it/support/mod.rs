@@ -46,6 +46,12 @@ pub(crate) use self::{
     table::{ShakyTable, TableFault},
 };
 
+/// The variable that lets a test do more in a moment than anybody may.
+pub(crate) const PLENTY: (&str, &str) = (
+    "LIMITS",
+    "opens-per-address=shadow,opens-per-link=shadow,uploads-per-user=shadow",
+);
+
 /// The page that all requests come from.
 pub(crate) const ORIGIN: &str = "https://portal.example";
 
@@ -93,6 +99,15 @@ pub(crate) struct Wishes {
 impl TestApp {
     pub(crate) async fn new() -> Self {
         Self::with(Wishes::default()).await
+    }
+
+    /// With these variables in the place of the usual ones.
+    pub(crate) async fn given(variables: Vec<(&'static str, &'static str)>) -> Self {
+        Self::with(Wishes {
+            variables,
+            ..Wishes::default()
+        })
+        .await
     }
 
     pub(crate) async fn with(wishes: Wishes) -> Self {

@@ -37,6 +37,7 @@ struct Inner {
     faults: Mutex<VecDeque<TableFault>>,
     down: AtomicBool,
     never: Mutex<Option<String>>,
+    no_limits: AtomicBool,
     http: Client,
 }
 
@@ -49,6 +50,11 @@ impl ShakyTable {
     /// Nothing works until it does again.
     pub(crate) fn down(&self, down: bool) {
         self.0.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Nothing can be counted against a limit until it can again.
+    pub(crate) fn no_limits(&self, none: bool) {
+        self.0.no_limits.store(none, Ordering::SeqCst);
     }
 
     /// No transaction works that names this.
@@ -74,6 +80,10 @@ async fn meet(
 ) -> Response {
     let target = headers["x-amz-target"].to_str().unwrap();
     if shaky.0.down.load(Ordering::SeqCst) {
+        return lost();
+    }
+    let limits = String::from_utf8_lossy(&body).contains("LIMIT#");
+    if limits && shaky.0.no_limits.load(Ordering::SeqCst) {
         return lost();
     }
     let transaction = target.ends_with(".TransactWriteItems");
