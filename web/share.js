@@ -24,6 +24,8 @@ const REFUSALS = {
   "not-found": ["This link does not work", "Check that you have the whole address, or ask the person who sent it for a new link."],
   "asset-deleted": ["This video has been deleted", "The person who shared it has removed it."],
 };
+// One that has expired may be extended, and then what was shown counts again.
+const OVER = ["share-revoked", "not-found"];
 const LOCKS = { "share-password-required": "password", "share-code-required": "email", "share-sign-in-required": "signIn" };
 
 const grant = new Grant(TOKEN);
@@ -166,7 +168,7 @@ function end(problem) {
   const others = problem.slug === "asset-deleted" && playlist.several;
   round.abort();
   halt({});
-  if (!others) grant.drop();
+  if (OVER.includes(problem.slug)) grant.drop();
   gate.leave();
   part("retry").hidden = true;
   showMessage(REFUSALS[problem.slug] ?? [problem.title, problem.detail]);

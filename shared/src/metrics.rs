@@ -2,10 +2,7 @@
 //! no call is made
 //! (`CloudWatch_Embedded_Metric_Format_Specification.html` of the CloudWatch user guide).
 
-use std::{
-    fmt,
-    io::{self, Write},
-};
+use std::{fmt, io};
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -27,10 +24,10 @@ pub fn emit(at: OffsetDateTime, name: &str, unit: &str, value: u64) {
     tracing::info!(target: TARGET, name, unit, value, at = millis);
 }
 
-/// Turns metrics into lines of the embedded format, on standard output.
-pub struct Embedded;
+/// Turns metrics into lines of the embedded format, and writes them there.
+pub struct Embedded<F>(pub F);
 
-impl<S: Subscriber> Layer<S> for Embedded {
+impl<S: Subscriber, W: io::Write, F: Fn() -> W + 'static> Layer<S> for Embedded<F> {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if event.metadata().target() != TARGET {
             return;
@@ -40,7 +37,7 @@ impl<S: Subscriber> Layer<S> for Embedded {
         let mut line = metric.line();
         line.push('\n');
         // A log that nobody reads is no reason to fail.
-        let _ = io::stdout().lock().write_all(line.as_bytes());
+        let _ = (self.0)().write_all(line.as_bytes());
     }
 }
 

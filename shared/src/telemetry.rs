@@ -1,7 +1,7 @@
 //! What a request leaves in the log: one line, with its id, its route (never its path: a path may be
 //! a capability), its status and its time; and the whole chain of causes when it failed.
 
-use std::{error::Error, time::Instant};
+use std::{error::Error, io, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -39,6 +39,21 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Logs JSON, one object a line, on standard output. `RUST_LOG` filters; a second call changes nothing.
 pub fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    log_filtered(filter, io::stdout);
+}
+
+/// The same, filtered by this, somewhere else.
+pub fn log<W: io::Write + 'static>(
+    filter: &str,
+    to: impl Fn() -> W + Clone + Send + Sync + 'static,
+) {
+    log_filtered(EnvFilter::new(filter), to);
+}
+
+fn log_filtered<W: io::Write + 'static>(
+    filter: EnvFilter,
+    to: impl Fn() -> W + Clone + Send + Sync + 'static,
+) {
     let filter = QUIET
         .iter()
         .filter_map(|it| it.parse().ok())
@@ -49,9 +64,10 @@ pub fn start() {
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
+        .with_writer(to.clone())
         .with_filter(filter)
         .with_filter(filter_fn(move |it| !metric(it)));
-    let embedded = Embedded.with_filter(filter_fn(metric));
+    let embedded = Embedded(to).with_filter(filter_fn(metric));
     let logging = tracing_subscriber::registry().with(lines).with(embedded);
     // Fails only when something else logs already: then that does.
     let _ = logging.try_init();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use time::{OffsetDateTime, ext::NumericalDuration, format_description::well_known::Rfc3339};
 
-use crate::support::{TestApp, answer::text};
+use crate::support::{TestApp, Wishes, answer::text};
 
 fn instant(body: &Value, name: &str) -> OffsetDateTime {
     OffsetDateTime::parse(text(body, name), &Rfc3339).unwrap()
@@ -276,4 +276,34 @@ async fn links_are_listed_for_the_tenant_and_for_one_video_without_their_tokens(
         text(&page, "nextCursor")
     );
     assert_eq!(labels(&next).await, ["a"]);
+}
+
+#[tokio::test]
+async fn the_next_token_costs_one_read_one_count_and_its_event() {
+    let test = TestApp::with(Wishes {
+        shaky_table: true,
+        ..Wishes::default()
+    })
+    .await;
+    let id = test.film("Counted").await;
+    let share = test.ada().share(&id, "for Sam").await;
+    let first = test.open(&share, None).await.ok();
+    test.table.calls();
+    test.open(&share, Some(&first)).await.ok();
+    insta::assert_json_snapshot!(test.table.calls(), @r#"
+    {
+      "BatchGetItem": 1,
+      "PutItem": 1,
+      "UpdateItem": 1
+    }
+    "#);
+    // Another viewer is counted for the link, too.
+    test.open(&share, None).await.ok();
+    insta::assert_json_snapshot!(test.table.calls(), @r#"
+    {
+      "BatchGetItem": 1,
+      "PutItem": 1,
+      "UpdateItem": 2
+    }
+    "#);
 }

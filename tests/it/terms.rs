@@ -43,6 +43,11 @@ async fn a_link_for_some_pages_plays_on_no_other() {
     };
     assert_eq!(fetched("https://club.example/videos").await, 200);
     assert_eq!(fetched("https://www.club.example/").await, 200);
+    assert_eq!(
+        fetched("https://portal.example/").await,
+        200,
+        "its own page"
+    );
     assert_eq!(fetched("https://elsewhere.example/").await, 403);
     assert_eq!(status(text(&opened, "playbackUrl")).await, 403);
     // The same domains need nothing new of Mux.

@@ -30,8 +30,9 @@ const ASSETS_MAX: usize = 50;
 /// How many addresses and domains one link may name.
 const EMAILS_MAX: usize = 100;
 
-/// As many domains as one restriction of Mux takes (mux.com/docs/guides/secure-video-playback).
-const DOMAINS_MAX: usize = 10;
+/// One restriction of Mux takes ten domains (mux.com/docs/guides/secure-video-playback); one of them is
+/// that of our own page.
+const DOMAINS_MAX: usize = 9;
 
 /// What an owner wishes of a new link.
 #[derive(Debug)]
@@ -193,7 +194,7 @@ async fn hashed(password: String, salt: [u8; 32]) -> Result<PasswordHash, ShareE
 
 pub(super) fn check_domains(domains: &[Domain]) -> Result<(), ShareError> {
     if domains.len() > DOMAINS_MAX {
-        return Err(ShareError::Field("allowedDomains must be at most 10"));
+        return Err(ShareError::Field("allowedDomains must be at most 9"));
     }
     Ok(())
 }
@@ -205,6 +206,8 @@ async fn restriction(app: &Parts, domains: &[Domain]) -> Result<Option<Restricti
     if names.is_empty() {
         return Ok(None);
     }
+    // A link always plays on the page that it leads to.
+    names.extend(app.config.public_url.domain());
     names.sort_unstable();
     names.dedup();
     let key = keys::restriction(&digest(&names));

@@ -131,9 +131,13 @@ impl Actor<'_> {
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        if let Some(body) = &body {
+            self.test.canaries.note(body);
+        }
         let body = body.map(|body| body.to_string());
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = self.test.token(&self.caller) {
+            self.test.canaries.note_text(&token);
             request = request.header("authorization", format!("Bearer {token}"));
         }
         for (name, value) in &self.headers {
@@ -149,7 +153,9 @@ impl Actor<'_> {
             request.extensions_mut().insert(address);
         }
         let response = self.test.router.clone().oneshot(request).await.unwrap();
-        Answer::read(response).await
+        let answer = Answer::read(response).await;
+        self.test.canaries.note(&answer.body);
+        answer
     }
 
     /// Asks for an upload; the answer's body.

@@ -127,6 +127,7 @@ impl TestApp {
 
     /// Sends an event, signed now with the right secret.
     pub(crate) async fn webhook(&self, event: &Value) -> Answer {
+        self.canaries.note(event);
         let body = event.to_string();
         let signature = sign(MUX_WEBHOOK_SECRET, self.clock.now().unix_timestamp(), &body);
         self.post_webhook(Some(&signature), body).await

@@ -3,6 +3,7 @@
 
 pub(crate) mod actors;
 pub(crate) mod answer;
+pub(crate) mod canaries;
 pub(crate) mod events;
 mod mux;
 mod table;
@@ -37,7 +38,6 @@ use time::macros::datetime;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::mux::Faults;
 pub(crate) use self::{
     actors::{Actor, CRON, Caller},
     answer::Answer,
@@ -45,6 +45,7 @@ pub(crate) use self::{
     mux::Fault,
     table::{ShakyTable, TableFault},
 };
+use self::{canaries::Canaries, mux::Faults};
 
 /// The variable that lets a test do more in a moment than anybody may.
 pub(crate) const PLENTY: (&str, &str) = (
@@ -66,6 +67,8 @@ pub(crate) struct TestApp {
     pub(crate) mux: Sim,
     pub(crate) faults: Faults,
     pub(crate) table: ShakyTable,
+    /// What no log may hold of what passes through here.
+    pub(crate) canaries: Canaries,
     /// Letters that were sent.
     pub(crate) mail: MailBox,
     sign_ins: Arc<AtomicUsize>,
@@ -167,6 +170,7 @@ impl TestApp {
             mux,
             faults,
             table,
+            canaries: Canaries::new(),
             mail,
             sign_ins,
             issuer,
@@ -198,6 +202,7 @@ impl Drop for TestApp {
         self.stop.cancel();
         if !std::thread::panicking() {
             self.faults.check_used();
+            assert_eq!(self.canaries.found(), None);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A table that fails in the ways in which the real one does and the embedded one cannot.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -38,6 +38,7 @@ struct Inner {
     down: AtomicBool,
     never: Mutex<Option<String>>,
     no_limits: AtomicBool,
+    calls: Mutex<BTreeMap<String, u32>>,
     http: Client,
 }
 
@@ -50,6 +51,11 @@ impl ShakyTable {
     /// Nothing works until it does again.
     pub(crate) fn down(&self, down: bool) {
         self.0.down.store(down, Ordering::SeqCst);
+    }
+
+    /// What it was asked since the last time somebody looked, by operation.
+    pub(crate) fn calls(&self) -> BTreeMap<String, u32> {
+        std::mem::take(&mut *self.0.calls.lock().unwrap())
     }
 
     /// Nothing can be counted against a limit until it can again.
@@ -79,6 +85,8 @@ async fn meet(
     body: Bytes,
 ) -> Response {
     let target = headers["x-amz-target"].to_str().unwrap();
+    let operation = target.rsplit('.').next().unwrap().to_owned();
+    *shaky.0.calls.lock().unwrap().entry(operation).or_default() += 1;
     if shaky.0.down.load(Ordering::SeqCst) {
         return lost();
     }

@@ -1,0 +1,151 @@
+//! What no log may hold: tokens, playback ids, secrets, e-mail addresses, addresses of uploads. Every
+//! test's app notes those that pass through its hands, and looks for them in what was logged meanwhile.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::{Mutex, Once, PoisonError},
+};
+
+use dev::settings;
+use serde_json::Value;
+use shared::telemetry;
+
+use super::{CRON, KEY};
+
+/// What all tests have logged.
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Fields that hold what nobody else may know.
+const SECRET: [&str; 13] = [
+    "token",
+    "grant",
+    "playbackUrl",
+    "posterUrl",
+    "storyboardUrl",
+    "uploadUrl",
+    "url",
+    "email",
+    "allowedEmails",
+    "recipient",
+    "password",
+    "playback_ids",
+    "authorization",
+];
+
+/// Shorter than this, a text turns up by chance.
+const LENGTH: usize = 8;
+
+pub(crate) struct Canaries {
+    texts: Mutex<BTreeSet<String>>,
+    from: usize,
+}
+
+impl Canaries {
+    /// Logs as the product does, into memory; from now on this app's logs are looked at.
+    pub(crate) fn new() -> Self {
+        static START: Once = Once::new();
+        START.call_once(|| telemetry::log("info,shared=trace", || Memory));
+        let constants = [
+            settings::MUX_TOKEN_SECRET,
+            settings::MUX_WEBHOOK_SECRET,
+            settings::GRANT_KEY,
+            settings::PSEUDONYM_KEY,
+            &KEY.private_key,
+            CRON.1,
+        ];
+        Self {
+            texts: Mutex::new(constants.map(str::to_owned).into()),
+            from: lines().len(),
+        }
+    }
+
+    /// Notes what a body holds that nobody else may know.
+    pub(crate) fn note(&self, body: &Value) {
+        match body {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    if SECRET.contains(&name.as_str()) {
+                        self.note_all(value);
+                    }
+                    self.note(value);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|it| self.note(it)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn note_all(&self, value: &Value) {
+        match value {
+            Value::String(text) => self.note_text(text),
+            Value::Array(items) => items.iter().for_each(|it| self.note_all(it)),
+            Value::Object(fields) => {
+                // Of a playback id, the policy is none of it.
+                let of_id = fields.get("id").into_iter();
+                of_id.for_each(|it| self.note_all(it));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// The text, and of an address what makes it worth something: its last part and its parameters.
+    pub(crate) fn note_text(&self, text: &str) {
+        let parts: Vec<&str> = if text.starts_with("http") {
+            let (path, query) = text.split_once('?').unwrap_or((text, ""));
+            let last = path.rsplit('/').next().unwrap_or_default();
+            let name = last.split('.').next().unwrap_or_default();
+            let values = query.split('&').filter_map(|it| it.split_once('='));
+            std::iter::once(name).chain(values.map(|it| it.1)).collect()
+        } else {
+            vec![text]
+        };
+        let mut texts = self.texts.lock().unwrap();
+        texts.extend(
+            parts
+                .into_iter()
+                .filter(|it| it.len() >= LENGTH)
+                .map(str::to_owned),
+        );
+    }
+
+    /// The first line that was logged since with any of it.
+    pub(crate) fn found(&self) -> Option<String> {
+        let texts = self.texts.lock().unwrap();
+        let lines = lines();
+        let mut since = lines.iter().skip(self.from);
+        since.find_map(|line| {
+            let text = texts.iter().find(|text| line.contains(text.as_str()))?;
+            Some(format!("`{text}` stands in the log: {line}"))
+        })
+    }
+}
+
+impl Canaries {
+    /// The first line that names all of these.
+    pub(crate) fn line(&self, names: [&str; 2]) -> Option<String> {
+        let lines = lines();
+        let mut since = lines.iter().skip(self.from);
+        since
+            .find(|it| names.iter().all(|name| it.contains(name)))
+            .cloned()
+    }
+}
+
+fn lines() -> std::sync::MutexGuard<'static, Vec<String>> {
+    LINES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where the log goes.
+struct Memory;
+
+impl io::Write for Memory {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        lines().push(String::from_utf8_lossy(line).into_owned());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
