@@ -14,6 +14,7 @@ mod heads;
 mod keys;
 mod line;
 mod merkle;
+mod outcome;
 mod seal;
 mod verify;
 
@@ -25,6 +26,7 @@ pub use self::{
     keys::{KeyError, KeyRing, SigningKey},
     line::{Line, entry_line},
     merkle::{Hash, leaf_hash, root},
+    outcome::{Finding, Outcome, Verified},
     seal::{Before, Body, Checkpoint, End, Signed, ZEROS},
-    verify::{Finding, Outcome, Verified, Verifier, verify},
+    verify::{Verifier, verify},
 };

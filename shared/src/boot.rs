@@ -4,8 +4,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
 use axum::Router;
+use secrecy::ExposeSecret;
+
+use audit_verify::{KeyError, SigningKey};
 
 use crate::{
+    address::Pseudonyms,
     app::{App, Parts},
     assets::Asset,
     auth::Sessions,
@@ -27,6 +31,8 @@ pub enum BootError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Signing(#[from] SigningError),
+    #[error("bad configuration: AUDIT_SIGNING_KEY does not parse")]
+    Audit(#[from] KeyError),
     #[error("an http client could not be made")]
     Http(#[from] reqwest::Error),
 }
@@ -78,7 +84,17 @@ pub async fn reconcile() -> Result<Router, BootError> {
     function(Deployable::Reconcile).await
 }
 
-/// `functions/dlq-replay`, `functions/reconcile`: the same jobs, woken by a schedule.
+/// `api/audit.rs`, `functions/audit`: what was done, for those who look into it.
+pub async fn audit() -> Result<Router, BootError> {
+    function(Deployable::Audit).await
+}
+
+/// `api/cron/audit-seal.rs`: seals what was written down, woken over HTTP.
+pub async fn audit_seal() -> Result<Router, BootError> {
+    function(Deployable::AuditSeal).await
+}
+
+/// `functions/dlq-replay`, `functions/reconcile`, `functions/audit-seal`: the same jobs, woken by a schedule.
 pub async fn job() -> Result<App, BootError> {
     app().await
 }
@@ -141,6 +157,8 @@ pub fn assemble(
         webhooks: WebhookVerifier::new(&config.mux_webhook_secrets),
         sessions: Sessions::new(config.clerk_jwks.clone())?,
         counting: Counting::default(),
+        pseudonyms: Pseudonyms::new(&config.pseudonym_key),
+        seal: SigningKey::parse(config.audit_signing_key.expose_secret())?,
         config,
     }))
 }

@@ -1,48 +1,116 @@
 //! What happened, in the past tense. Written with the change it reports; read by audit,
 //! notifications and cost. Append only: a stored event is read back for years.
 
+use std::collections::BTreeMap;
+
+use audit_verify::Clear;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
+    address::ClientAddress,
     alerts::Alert,
     app::Parts,
     dlq::{Note, Reason},
     ids::{AssetId, DeadLetterId, EventId, RequestId, RunId, ShareId, TenantId, UserId},
     mux::MuxEventId,
     reconcile::Findings,
-    store::{Guard, StoreError, Write, keys},
+    store::{Guard, StoreError, Write, keys, keys::Key},
     webhooks::Outcome,
 };
 
-/// Who does something, and in answer to which request: what a use case needs to leave a trace.
+/// Who does something, in answer to which request and from where: what a use case needs to leave a
+/// trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
     pub actor: Actor,
     pub request: Option<RequestId>,
+    pub address: Option<ClientAddress>,
 }
 
+/// The name of the personal field that says from where.
+const ADDRESS: &str = "address";
+
 impl Act {
+    /// What a job does by itself.
+    pub fn of_job(name: &str, run: RunId) -> Self {
+        Self {
+            actor: Actor::Job {
+                name: name.to_owned(),
+                run,
+            },
+            request: None,
+            address: None,
+        }
+    }
+
     /// The event as it will be stored.
     pub fn envelope(&self, app: &Parts, tenant: TenantId, event: Event) -> Envelope {
-        Envelope {
+        let mut envelope = Envelope {
             id: app.ids.mint(),
             tenant,
             at: app.clock.now(),
             actor: self.actor.clone(),
             request: self.request,
+            change: None,
+            personal: BTreeMap::new(),
+            clear: BTreeMap::new(),
             event,
+        };
+        if let Some(address) = self.address {
+            envelope.tell(app, ADDRESS, app.pseudonyms.of(address));
         }
+        envelope
     }
 
     /// The event as a write of the transaction that makes it true.
     pub fn write(&self, app: &Parts, tenant: TenantId, event: Event) -> Result<Write, StoreError> {
+        self.envelope(app, tenant, event).write()
+    }
+
+    /// The same for an event that changes a row: what the row was and is, as digests.
+    pub fn write_change<T: Serialize>(
+        &self,
+        app: &Parts,
+        tenant: TenantId,
+        event: Event,
+        before: Option<&T>,
+        after: Option<&T>,
+    ) -> Result<Write, StoreError> {
+        let mut envelope = self.envelope(app, tenant, event);
+        envelope.change = Some(Change {
+            before: before.map(digest).transpose()?,
+            after: after.map(digest).transpose()?,
+        });
+        envelope.write()
+    }
+
+    /// Writes an event that changes no row, by itself.
+    pub async fn note(
+        &self,
+        app: &Parts,
+        tenant: TenantId,
+        event: Event,
+    ) -> Result<(), StoreError> {
         let envelope = self.envelope(app, tenant, event);
-        Write::put(keys::event(tenant, envelope.id), &envelope, Guard::Absent)
+        match app
+            .store
+            .put(&envelope.key(), &envelope, Guard::Absent)
+            .await
+        {
+            // The id is new, so what stands there is this very event, and its first answer was lost.
+            Err(StoreError::Conflict { .. }) => Ok(()),
+            done => done,
+        }
     }
 }
 
-/// One event as it is stored.
+fn digest<T: Serialize>(row: &T) -> Result<String, StoreError> {
+    audit_verify::digest_of(row).map_err(|error| StoreError::Refused(error.into()))
+}
+
+/// One event as it is stored: an entry of the audit log. What stands here is digested when it is
+/// sealed, except `clear`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     pub id: EventId,
@@ -52,8 +120,49 @@ pub struct Envelope {
     pub actor: Actor,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+    /// Commitments to personal fields, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub personal: BTreeMap<String, String>,
+    /// What was committed to, until it is erased.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub clear: BTreeMap<String, Clear>,
     #[serde(flatten)]
     pub event: Event,
+}
+
+impl Envelope {
+    /// Adds a field about a person, in such a way that it can be erased.
+    pub fn tell(&mut self, app: &Parts, name: &str, value: String) {
+        let clear = Clear::new(app.ids.secret(), value);
+        // A salt of ours is well formed.
+        if let Some(commitment) = audit_verify::commitment(&clear) {
+            self.personal.insert(name.to_owned(), commitment);
+            self.clear.insert(name.to_owned(), clear);
+        }
+    }
+
+    /// Where it is written: in the log of its tenant, in the list of what is about the same, and in
+    /// the list of what is not sealed yet.
+    pub fn key(&self) -> Key {
+        keys::unsealed_event(self.tenant, self.id, self.event.about().as_deref())
+    }
+
+    /// As a write of a transaction.
+    pub fn write(&self) -> Result<Write, StoreError> {
+        Write::put(self.key(), self, Guard::Absent)
+    }
+}
+
+/// A row before and after a change: SHA-256 of its canonical JSON, in hexadecimal. Without `before` it
+/// was made, without `after` it is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 /// Who made it happen.
@@ -192,6 +301,49 @@ pub enum Event {
     /// A share link has another label.
     #[serde(rename = "share.relabelled")]
     ShareRelabelled { share: ShareId, asset: AssetId },
+    /// Personal fields of audit entries are erased: of one entry, or of all that an actor caused.
+    #[serde(rename = "audit.erased")]
+    AuditErased {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entry: Option<EventId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<String>,
+        entries: u32,
+    },
+}
+
+impl Event {
+    /// The video or, without one, the link that it is about.
+    pub fn about(&self) -> Option<String> {
+        match self {
+            Self::UploadRequested { asset, .. }
+            | Self::UploadRefused { asset }
+            | Self::UploadReceived { asset }
+            | Self::UploadCancelled { asset }
+            | Self::UploadExpired { asset }
+            | Self::AssetReady { asset, .. }
+            | Self::AssetFailed { asset }
+            | Self::AssetRenamed { asset }
+            | Self::AssetDeleted { asset }
+            | Self::ShareCreated { asset, .. }
+            | Self::ShareOpened { asset, .. }
+            | Self::ShareRevoked { asset, .. }
+            | Self::ShareEnded { asset, .. }
+            | Self::ShareExtended { asset, .. }
+            | Self::ShareRelabelled { asset, .. } => Some(asset.to_string()),
+            Self::ShareRefused { share, .. } => Some(share.to_string()),
+            Self::LetterStuck { .. }
+            | Self::LetterParked { .. }
+            | Self::LetterReplayed { .. }
+            | Self::LetterDiscarded { .. }
+            | Self::ReplayBegun { .. }
+            | Self::ReplayEnded { .. }
+            | Self::AlertRaised { .. }
+            | Self::AlertCleared { .. }
+            | Self::ComparisonEnded { .. }
+            | Self::AuditErased { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -210,6 +362,9 @@ mod tests {
             at: datetime!(2026-01-05 09:00 UTC),
             actor: Actor::User { id: id.into() },
             request: None,
+            change: None,
+            personal: BTreeMap::new(),
+            clear: BTreeMap::new(),
             event: Event::AssetReady {
                 asset: id.into(),
                 millis: 90_500,

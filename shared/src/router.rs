@@ -17,7 +17,7 @@ use tower_http::{
 use crate::{
     alerts,
     app::App,
-    assets, dlq, health,
+    assets, audit, dlq, health,
     http::BODY_LIMIT,
     problem::{self, Kind, Problem},
     reconcile, shares, telemetry, uploads, webhooks,
@@ -80,10 +80,12 @@ pub enum Deployable {
     Ops,
     DlqReplay,
     Reconcile,
+    Audit,
+    AuditSeal,
 }
 
 impl Deployable {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Uploads,
         Self::WebhooksMux,
         Self::Share,
@@ -92,6 +94,8 @@ impl Deployable {
         Self::Ops,
         Self::DlqReplay,
         Self::Reconcile,
+        Self::Audit,
+        Self::AuditSeal,
     ];
 
     /// The name of its folder in `functions/`, of its binary and its log group.
@@ -105,6 +109,8 @@ impl Deployable {
             Self::Ops => "ops",
             Self::DlqReplay => "dlq-replay",
             Self::Reconcile => "reconcile",
+            Self::Audit => "audit",
+            Self::AuditSeal => "audit-seal",
         }
     }
 
@@ -113,13 +119,14 @@ impl Deployable {
     pub const fn schedule(self) -> Option<&'static str> {
         match self {
             Self::DlqReplay => Some("rate(1 minute)"),
-            Self::Reconcile => Some("rate(5 minutes)"),
+            Self::Reconcile | Self::AuditSeal => Some("rate(5 minutes)"),
             Self::Uploads
             | Self::WebhooksMux
             | Self::Share
             | Self::Shares
             | Self::Assets
-            | Self::Ops => None,
+            | Self::Ops
+            | Self::Audit => None,
         }
     }
 
@@ -145,6 +152,8 @@ impl Deployable {
             .collect(),
             Self::DlqReplay => dlq::routes(),
             Self::Reconcile => reconcile::routes(),
+            Self::Audit => audit::routes(),
+            Self::AuditSeal => audit::schedule_routes(),
         }
     }
 }
@@ -201,6 +210,10 @@ fn cors(app: &App) -> CorsLayer {
             header::CONTENT_TYPE,
             HeaderName::from_static("idempotency-key"),
         ])
-        .expose_headers([header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .expose_headers([
+            header::RETRY_AFTER,
+            HeaderName::from_static("x-request-id"),
+            HeaderName::from_static(audit::NEXT_PAGE),
+        ])
         .max_age(std::time::Duration::from_mins(10))
 }

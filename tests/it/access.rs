@@ -58,6 +58,8 @@ fn table() -> Vec<Row> {
     let operators = [401, 403, 403, 403, 403, 403, 200];
     let operators_of_none = [401, 403, 403, 403, 403, 403, 404];
     let makers_of_runs = [401, 403, 403, 403, 403, 403, 201];
+    let auditors_of_own = [401, 403, 403, 200, 403, 200, 200];
+    let auditors_of_none = [401, 403, 403, 404, 403, 404, 404];
     let order = || order("Accessed");
     let rename = || json!({"title": "Renamed"});
     let share = || json!({"label": "for somebody"});
@@ -89,6 +91,14 @@ fn table() -> Vec<Row> {
         ),
         row(Method::GET, "/api/cron/dlq-replay", nobody),
         row(Method::GET, "/api/cron/reconcile", nobody),
+        row(Method::GET, "/api/cron/audit-seal", nobody),
+        row(Method::GET, "/api/audit", auditors_of_own),
+        row(Method::GET, "/api/audit/export", auditors_of_own),
+        row(Method::GET, "/api/audit/key", auditors_of_own),
+        with(
+            || json!({"entry": "evt_01KE6P4YM00000000000000000"}),
+            row(Method::POST, "/api/audit/erase", auditors_of_none),
+        ),
         with(order, row(Method::POST, "/api/uploads", makers)),
         with(
             order,

@@ -20,7 +20,7 @@ use muxsim::{Endpoint, RateLimit, SigningKey, Sim};
 use serde::{Deserialize, Serialize};
 use shared::{
     app::App,
-    boot,
+    audit, boot,
     clock::{Clock, SystemClock},
     config::Config,
     dlq,
@@ -72,6 +72,9 @@ pub struct Stack {
 struct Keys {
     playback: SigningKey,
     sessions: SigningKey,
+    /// Base64 of PKCS#8. A folder of an earlier version has none yet.
+    #[serde(default)]
+    audit: Option<String>,
 }
 
 impl Stack {
@@ -96,7 +99,8 @@ impl Stack {
             &mut tasks,
         )
         .await?;
-        let variables = settings::variables(&url, &aws, &keys.playback);
+        let mut variables = settings::variables(&url, &aws, &keys.playback);
+        variables.extend(keys.audit.clone().map(|key| ("AUDIT_SIGNING_KEY", key)));
         let mux = mux(place, &url, &keys.playback)?;
         let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, system_clock())?;
         let api = match &place.functions {
@@ -110,6 +114,10 @@ impl Stack {
                 let job = app.clone();
                 tasks.spawn(every(5 * minute, stopped, async move || {
                     reconcile::reconcile(&job).await.map(drop)
+                }));
+                let (job, stopped) = (app.clone(), stop.clone());
+                tasks.spawn(every(5 * minute, stopped, async move || {
+                    audit::seal(&job).await.map(drop)
                 }));
                 router::all(app)
             }
@@ -164,18 +172,23 @@ async fn listen(port: u16, flag: &str) -> anyhow::Result<TcpListener> {
 
 fn keys(folder: &Path) -> anyhow::Result<Keys> {
     let path = folder.join("keys.json");
-    if let Ok(text) = std::fs::read(&path) {
-        return serde_json::from_slice(&text).with_context(|| {
+    let mut keys = match std::fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).with_context(|| {
             format!(
                 "{} is damaged: delete it, and sign in again",
                 path.display()
             )
-        });
-    }
-    let keys = Keys {
-        playback: SigningKey::generate("local-playback-key")?,
-        sessions: SigningKey::generate("ins_local")?,
+        })?,
+        Err(_) => Keys {
+            playback: SigningKey::generate("local-playback-key")?,
+            sessions: SigningKey::generate("ins_local")?,
+            audit: None,
+        },
     };
+    if keys.audit.is_some() {
+        return Ok(keys);
+    }
+    keys.audit = Some(audit_verify::SigningKey::generate()?);
     // Written whole or not at all: a half-written file would stop every later start.
     let half = path.with_extension("half");
     std::fs::write(&half, serde_json::to_vec(&keys)?)?;

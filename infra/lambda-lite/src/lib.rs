@@ -281,9 +281,14 @@ async fn started(binary: &str) -> Result<Function, Failure> {
 }
 
 /// Nothing listens on port 9 of loopback: what is not needed is not reached.
-const VARIABLES: [(&str, &str); 15] = [
+const VARIABLES: [(&str, &str); 17] = [
     ("ALLOWED_ORIGINS", "https://portal.example"),
+    (
+        "AUDIT_SIGNING_KEY",
+        "MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH",
+    ),
     ("AWS_ACCESS_KEY_ID", "x"),
+    ("PSEUDONYM_KEY", "made-up-and-long-enough-to-be-one"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("AWS_REGION", "ap-southeast-2"),
     ("AWS_SECRET_ACCESS_KEY", "x"),

@@ -25,10 +25,12 @@ pub enum Alert {
     CompareLate,
     /// Mux tells of what is not known here. Events of this hour and the last.
     EventsUnmatched,
+    /// The audit log was not sealed lately, or not all that is old. Seconds since it was.
+    AuditLate,
 }
 
 impl Alert {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
@@ -36,6 +38,7 @@ impl Alert {
         Self::WebhooksFailing,
         Self::CompareLate,
         Self::EventsUnmatched,
+        Self::AuditLate,
     ];
 
     /// The name of its value as a metric, and its unit as CloudWatch spells it.
@@ -48,6 +51,7 @@ impl Alert {
             Self::WebhooksFailing => ("WebhooksFailedOfTenThousand", "Count"),
             Self::CompareLate => ("CompareAge", "Seconds"),
             Self::EventsUnmatched => ("EventsUnmatched", "Count"),
+            Self::AuditLate => ("AuditSealAge", "Seconds"),
         }
     }
 
@@ -66,6 +70,8 @@ impl Alert {
             // Once a day, and as long again for a large one.
             Self::CompareLate => 2 * 24 * 60 * 60,
             Self::EventsUnmatched => 0,
+            // It runs every five minutes. Until it is sealed, an entry is proved by nothing.
+            Self::AuditLate => 30 * 60,
         }
     }
 }
@@ -80,6 +86,7 @@ pub struct Reading {
     pub replayed: Option<OffsetDateTime>,
     pub reconciled: Option<OffsetDateTime>,
     pub compared: Option<OffsetDateTime>,
+    pub sealed: Option<OffsetDateTime>,
     pub depth: Option<Depth>,
     /// Of this hour and the last one.
     pub tally: Tally,
@@ -106,6 +113,7 @@ impl Reading {
             (Alert::WebhooksFailing, Some(rate)),
             (Alert::CompareLate, Some(age(self.compared))),
             (Alert::EventsUnmatched, Some(tally.unmatched)),
+            (Alert::AuditLate, Some(age(self.sealed))),
         ];
         let known = measured.into_iter();
         known.filter_map(|(it, value)| Some((it, value?))).collect()
@@ -193,6 +201,7 @@ mod tests {
             replayed: Some(NOON - Duration::minutes(5)),
             reconciled: Some(NOON - Duration::minutes(15)),
             compared: Some(NOON - Duration::days(2)),
+            sealed: Some(NOON - Duration::minutes(30)),
             depth: Some(Depth {
                 due: 60,
                 hidden: 40,
@@ -213,6 +222,7 @@ mod tests {
             replayed: Some(NOON - Duration::seconds(301)),
             reconciled: Some(NOON - Duration::seconds(901)),
             compared: Some(NOON - Duration::days(2) - Duration::SECOND),
+            sealed: Some(NOON - Duration::seconds(1_801)),
             depth: Some(Depth {
                 due: 61,
                 hidden: 40,

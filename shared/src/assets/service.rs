@@ -120,7 +120,7 @@ pub fn step(
         )?);
     }
     if let Some(event) = event.or_else(|| next.events_since(before)) {
-        writes.push(act.write(app, next.tenant, event)?);
+        writes.push(act.write_change(app, next.tenant, event, Some(before), Some(&*next))?);
     }
     Ok(writes)
 }

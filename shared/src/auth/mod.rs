@@ -9,7 +9,7 @@ mod model;
 
 pub use self::{
     claims::SessionError,
-    extract::{Admin, Editor, Operator, Reader},
+    extract::{Admin, Auditor, Editor, Operator, Reader},
     keys::Sessions,
     model::{Member, Role},
 };

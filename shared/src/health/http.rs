@@ -44,10 +44,7 @@ async fn health(State(app): State<App>) -> Json<HealthBody> {
     let now = app.clock.now();
     let beats = tokio::time::timeout(PATIENCE, jobs::last_successes(&app)).await;
     let jobs = match beats {
-        Ok(Ok((replay, reconcile))) => {
-            let jobs = [(Job::DlqReplay, replay), (Job::Reconcile, reconcile)];
-            jobs.map(|(job, last)| JobBody::of(job, last, now)).into()
-        }
+        Ok(Ok(jobs)) => jobs.map(|(job, last)| JobBody::of(job, last, now)).into(),
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
     Json(HealthBody {

@@ -12,13 +12,18 @@ pub enum Job {
     DlqReplay,
     /// Asks Mux what webhooks have not told.
     Reconcile,
+    /// Seals the audit log.
+    AuditSeal,
 }
 
 impl Job {
+    pub const ALL: [Self; 3] = [Self::DlqReplay, Self::Reconcile, Self::AuditSeal];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::DlqReplay => "dlq-replay",
             Self::Reconcile => "reconcile",
+            Self::AuditSeal => "audit-seal",
         }
     }
 }

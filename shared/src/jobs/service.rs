@@ -49,13 +49,13 @@ pub async fn alone<T, E: From<StoreError>>(
     done.map(Some)
 }
 
-/// When the replay and the reconciliation last went well; `None` if one never did.
-pub async fn last_successes(
-    app: &Parts,
-) -> Result<(Option<OffsetDateTime>, Option<OffsetDateTime>), StoreError> {
-    let [replay, reconcile] = [Job::DlqReplay, Job::Reconcile].map(|it| keys::job(it.name()));
-    let (replay, reconcile): (Option<Lease>, Option<Lease>) =
-        app.store.get_both(&replay, &reconcile).await?;
-    let last = |lease: Option<Lease>| lease.and_then(|it| it.last_success);
-    Ok((last(replay), last(reconcile)))
+/// When each job last went well; `None` if it never did. One round trip.
+pub async fn last_successes(app: &Parts) -> Result<[(Job, Option<OffsetDateTime>); 3], StoreError> {
+    let keys = Job::ALL.map(|it| keys::job(it.name()));
+    let leases: Vec<Option<Lease>> = app.store.get_many(&keys).await?;
+    let mut leases = leases.into_iter();
+    Ok(Job::ALL.map(|job| {
+        let lease = leases.next().flatten();
+        (job, lease.and_then(|it| it.last_success))
+    }))
 }

@@ -11,6 +11,7 @@ use super::{
     service::{self, Extras},
 };
 use crate::{
+    address::ClientAddress,
     app::{App, Parts},
     assets::{PageQuery, Title},
     auth::{Admin, Editor, Reader},
@@ -171,10 +172,11 @@ impl OpenQuery {
 async fn open(
     Handle(app): Handle<App>,
     request: Option<RequestId>,
+    address: Option<ClientAddress>,
     Path(token): Path<ShareToken>,
     Query(query): Query<OpenQuery>,
 ) -> Result<Json<OpenedBody>, Problem> {
-    let opened = service::open(&app, &token, query.extras()?, request).await?;
+    let opened = service::open(&app, &token, query.extras()?, request, address).await?;
     Ok(Json(OpenedBody {
         playback_url: opened.playback.into(),
         expires_at: opened.expires_at,

@@ -37,7 +37,8 @@ pub(super) async fn revoke(
             share: id,
             asset: next.asset,
         };
-        let event = member.act().write(app, member.tenant, revoked)?;
+        let act = member.act();
+        let event = act.write_change(app, member.tenant, revoked, Some(&before), Some(&next))?;
         let writes = vec![row(&next, Guard::Version(before.version))?, event];
         match app.store.commit(writes).await {
             Ok(()) => return Ok(next),
@@ -92,7 +93,8 @@ pub(super) async fn change(
         next.version += 1;
         let mut writes = vec![row(&next, Guard::Version(before.version))?];
         for event in events {
-            writes.push(member.act().write(app, member.tenant, event)?);
+            let (act, rows) = (member.act(), (Some(&before), Some(&next)));
+            writes.push(act.write_change(app, member.tenant, event, rows.0, rows.1)?);
         }
         match app.store.commit(writes).await {
             Ok(()) => return Ok(next),
@@ -157,7 +159,7 @@ pub async fn end(app: &Parts, act: &Act, link: &ShareLink) -> Result<bool, Store
         share: link.id,
         asset: link.asset,
     };
-    let event = act.write(app, link.tenant, ended)?;
+    let event = act.write_change(app, link.tenant, ended, Some(link), Some(&next))?;
     let writes = vec![row(&next, Guard::Version(link.version))?, event];
     match app.store.commit(writes).await {
         Ok(()) => Ok(true),

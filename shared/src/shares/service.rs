@@ -8,6 +8,7 @@ use super::{
     model::{Label, Life, ShareLink, ShareToken, State, renew_after},
 };
 use crate::{
+    address::ClientAddress,
     app::Parts,
     assets::{self, Asset, Status},
     auth::Member,
@@ -53,7 +54,9 @@ pub(super) async fn create(
         share: link.id,
         asset: asset.id,
     };
-    let event = member.act().write(app, member.tenant, created)?;
+    let event = member
+        .act()
+        .write_change(app, member.tenant, created, None, Some(&link))?;
     app.store
         .commit(vec![row(&link, Guard::Absent)?, event])
         .await?;
@@ -84,6 +87,7 @@ pub(super) async fn open(
     token: &ShareToken,
     extras: Extras,
     request: Option<RequestId>,
+    address: Option<ClientAddress>,
 ) -> Result<Opened, ShareError> {
     let now = app.clock.now();
     let link: Option<ShareLink> = app.store.get(&keys::share(token.share)).await?;
@@ -93,13 +97,14 @@ pub(super) async fn open(
     let act = Act {
         actor: Actor::Guest { share: link.id },
         request,
+        address,
     };
     if let Err(refusal) = link.check(now) {
         let refused = Event::ShareRefused {
             share: link.id,
             reason: refusal.to_string(),
         };
-        if let Err(error) = note(app, &act, link.tenant, refused).await {
+        if let Err(error) = act.note(app, link.tenant, refused).await {
             // A refusal needs no table to be right.
             let error = crate::telemetry::chain(&error);
             tracing::error!(share.id = %link.id, error, "a refusal could not be noted");
@@ -112,7 +117,8 @@ pub(super) async fn open(
         share: opened.link.id,
         asset: opened.asset.id,
     };
-    note(app, &act, opened.link.tenant, event).await?;
+    // Not written, not done: what cannot be proved is not given.
+    act.note(app, opened.link.tenant, event).await?;
     Ok(opened)
 }
 
@@ -145,17 +151,6 @@ fn play(
         link,
         asset,
     })
-}
-
-/// An event that reports no change of a row. Not written, not done: what cannot be proved is not given.
-async fn note(app: &Parts, act: &Act, tenant: TenantId, event: Event) -> Result<(), StoreError> {
-    let envelope = act.envelope(app, tenant, event);
-    let key = keys::event(tenant, envelope.id);
-    match app.store.put(&key, &envelope, Guard::Absent).await {
-        // The id is new, so what stands there is this very event, and its first answer was lost.
-        Err(StoreError::Conflict { .. }) => Ok(()),
-        done => done,
-    }
 }
 
 /// The tenant's links, newest first, after the given one.

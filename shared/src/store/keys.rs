@@ -6,7 +6,11 @@
 //! | Mux pointer     | `MUX#{mux id}`         | `ASSET`    | —                     | —        | —                    | —        | —               |
 //! | Share link      | `SHARE#{shr}`          | `LINK`     | `TENANT#{ten}#SHARES` | `{shr}`  | `ASSET#{ast}#SHARES` | `{shr}`  | —               |
 //! | Webhook receipt | `EVENT#{mux event id}` | `RECEIPT`  | unmatched: `UNMATCHED`| received | —                    | —        | +90 days        |
-//! | Domain event    | `TENANT#{ten}#EVENTS`  | `{evt}`    | —                     | —        | —                    | —        | —               |
+//! | Domain event    | `TENANT#{ten}#EVENTS`  | `{evt}`    | unsealed: `UNSEALED#{nn}` | `{ten}#{evt}` | `TENANT#{ten}#ABOUT#{id}` | `{evt}` | —   |
+//! | Checkpoint      | `TENANT#{ten}#CHECKPOINTS` | `{number}` | —                 | —        | —                    | —        | —               |
+//! | Its life in the table | `TENANT#{ten}#CHECKPOINTS` | `{number}#LIVE` | `LIVE`      | sealed at | —                   | —        | —               |
+//! | Its archive     | `TENANT#{ten}#CHECKPOINTS` | `{number}#PACK` | —            | —        | —                    | —        | —               |
+//! | Place of sealing | `TENANT#{ten}#CHECKPOINTS` | `PLACE` | —                   | —        | —                    | —        | —               |
 //! | Dead letter     | `LETTER#{dlq}`         | `CASE`     | `WAITING` or `PARKED` | first seen | —                  | —        | discarded: +90 days |
 //! | Part of a body  | its owner's`#{sha256}#{n}` | `PART` | —                     | —        | —                    | —        | as its owner    |
 //! | Job             | `JOB#{name}`           | `LEASE`    | —                     | —        | —                    | —        | —               |
@@ -20,129 +24,21 @@
 //! refused is not in it); assets that something is still expected of, and those that are compared with Mux (gsi2); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
 //! (get); links of a tenant (gsi1) and of an asset (gsi2), newest first; has this webhook been seen
 //! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query
-//! `pk`; within a millisecond in no order); who runs a job (get); dead letters that were tried in vain,
+//! `pk`; within a millisecond in no order), and of one video or, where an event names none, one link
+//! (gsi2); events that no checkpoint seals, by tenant (gsi1); checkpoint by its number (get), the newest
+//! one by the place of sealing (get), those whose entries are in the table, by when they were sealed (gsi1),
+//! and the archive of the others (get); who runs a job (get); dead letters that were tried in vain,
 //! by when they were first seen (gsi1); how far the comparison has come (get); what is being alerted of
 //! (get); webhooks of an hour (get, add); has this request been made (put if absent).
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use time::OffsetDateTime;
 use ulid::Ulid;
 
+pub use super::key::{GSI1, GSI2, Key, Listing};
 use crate::{
     ids::{AssetId, DeadLetterId, EventId, RunId, ShareId, TenantId, UserId},
     mux::MuxEventId,
 };
-
-pub(super) type Attributes = HashMap<String, AttributeValue>;
-
-/// The names of the table's secondary indexes. Both project everything, so a page is one query.
-pub const GSI1: &str = "gsi1";
-pub const GSI2: &str = "gsi2";
-
-/// Where an item is, in which indexes it shows up, and when it may be swept. It may name something
-/// of Mux, so it has no `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Key {
-    pk: String,
-    sk: String,
-    gsi1: Option<(String, String)>,
-    gsi2: Option<(String, String)>,
-    expires: Option<OffsetDateTime>,
-}
-
-impl Key {
-    fn new(pk: String, sk: impl Into<String>) -> Self {
-        Self {
-            pk,
-            sk: sk.into(),
-            gsi1: None,
-            gsi2: None,
-            expires: None,
-        }
-    }
-
-    /// The same key for an item that `DynamoDB` may delete after this instant. Tidying, not truth.
-    #[must_use]
-    pub fn expiring(self, at: OffsetDateTime) -> Self {
-        Self {
-            expires: Some(at),
-            ..self
-        }
-    }
-
-    /// A part of what is too large for the item itself. Each is a partition of its own, because all
-    /// are written at once, and named after the whole: what comes twice with another text mixes nothing.
-    pub(super) fn part(&self, digest: &str, number: u32) -> Self {
-        Self {
-            expires: self.expires,
-            ..Self::new(format!("{}#{digest}#{number}", self.pk), "PART")
-        }
-    }
-
-    /// The two attributes that address the item.
-    pub(super) fn address(&self) -> Attributes {
-        HashMap::from([text("pk", &self.pk), text("sk", &self.sk)])
-    }
-
-    /// All attributes that belong to the key and not to the entity.
-    pub(super) fn attributes(&self) -> Attributes {
-        let mut attributes = self.address();
-        for (name, place) in [(GSI1, &self.gsi1), (GSI2, &self.gsi2)] {
-            if let Some((pk, sk)) = place {
-                attributes.extend([
-                    text(&format!("{name}pk"), pk),
-                    text(&format!("{name}sk"), sk),
-                ]);
-            }
-        }
-        if let Some(at) = self.expires {
-            let seconds = AttributeValue::N(at.unix_timestamp().to_string());
-            attributes.insert("expires".to_owned(), seconds);
-        }
-        attributes
-    }
-
-    /// Where a page of this index goes on after this item.
-    pub(super) fn start(&self, index: &str) -> Attributes {
-        let mut attributes = self.attributes();
-        attributes
-            .retain(|name, _| matches!(name.as_str(), "pk" | "sk") || name.starts_with(index));
-        attributes
-    }
-
-    pub(super) fn is(&self, item: &Attributes) -> bool {
-        self.address()
-            .iter()
-            .all(|(name, value)| item.get(name) == Some(value))
-    }
-}
-
-fn text(name: &str, value: &str) -> (String, AttributeValue) {
-    (name.to_owned(), AttributeValue::S(value.to_owned()))
-}
-
-/// The items of one partition of an index, newest first unless it says otherwise.
-#[derive(Debug, Clone)]
-pub struct Listing {
-    pub(super) index: &'static str,
-    pub(super) partition: String,
-    /// From which sort key to which, both included.
-    pub(super) range: Option<(String, String)>,
-    pub(super) oldest_first: bool,
-}
-
-impl Listing {
-    fn new(index: &'static str, partition: impl Into<String>) -> Self {
-        Self {
-            index,
-            partition: partition.into(),
-            range: None,
-            oldest_first: false,
-        }
-    }
-}
 
 /// An asset, to read it. Whoever asks for a tenant compares the tenant of what is found.
 pub fn asset(asset: AssetId) -> Key {
@@ -251,9 +147,104 @@ pub fn unmatched() -> Listing {
     Listing::new(GSI1, "UNMATCHED")
 }
 
+/// A domain event, to read it.
 pub fn event(tenant: TenantId, event: EventId) -> Key {
     Key::new(format!("TENANT#{tenant}#EVENTS"), event.to_string())
 }
+
+/// The same, to write it where it is found when entries are sealed, and by what it is about.
+pub fn unsealed_event(tenant: TenantId, id: EventId, about: Option<&str>) -> Key {
+    let shard = Ulid::from(id).random() % u128::from(UNSEALED_SHARDS);
+    let list = unsealed(u8::try_from(shard).unwrap_or_default());
+    let listed = |about| (subject(tenant, about), id.to_string());
+    Key {
+        gsi1: Some((list.partition, format!("{tenant}#{id}"))),
+        gsi2: about.map(listed),
+        ..event(tenant, id)
+    }
+}
+
+/// The attributes that put an event on the list of those that are not sealed.
+pub const UNSEALED: [&str; 2] = ["gsi1pk", "gsi1sk"];
+
+/// Events that are not sealed, spread over as many lists: every change of every tenant passes them.
+pub const UNSEALED_SHARDS: u8 = 16;
+
+/// By tenant, then by id.
+pub fn unsealed(shard: u8) -> Listing {
+    Listing {
+        oldest_first: true,
+        ..Listing::new(GSI1, format!("UNSEALED#{shard:02}"))
+    }
+}
+
+pub fn unsealed_of(tenant: TenantId, shard: u8) -> Listing {
+    // `$` is the next character after `#`.
+    unsealed(shard).between(format!("{tenant}#"), format!("{tenant}$"))
+}
+
+fn subject(tenant: TenantId, about: &str) -> String {
+    format!("TENANT#{tenant}#ABOUT#{about}")
+}
+
+/// The events of a tenant from one id to another, both included, the newest first.
+pub fn events(tenant: TenantId, from: EventId, to: EventId) -> Listing {
+    let partition = format!("TENANT#{tenant}#EVENTS");
+    let all = Listing {
+        index: None,
+        ..Listing::new(GSI1, partition)
+    };
+    all.between(from.to_string(), to.to_string())
+}
+
+/// Those that are listed as being about this.
+pub fn events_about(tenant: TenantId, about: &str, from: EventId, to: EventId) -> Listing {
+    let all = Listing::new(GSI2, subject(tenant, about));
+    all.between(from.to_string(), to.to_string())
+}
+
+/// A checkpoint of the audit log.
+pub fn checkpoint(tenant: TenantId, number: u64) -> Key {
+    let pk = format!("TENANT#{tenant}#CHECKPOINTS");
+    Key::new(pk, format!("{number:012}"))
+}
+
+/// That the entries of a checkpoint are in the table, and since when they are sealed.
+pub fn live_checkpoint(tenant: TenantId, number: u64, sealed: OffsetDateTime) -> Key {
+    let place = format!("{}#{tenant}#{number:012}", stamp(sealed));
+    Key {
+        gsi1: Some(("LIVE".to_owned(), place)),
+        ..beside_checkpoint(tenant, number, "LIVE")
+    }
+}
+
+/// Those that were sealed before this, the oldest first.
+pub fn live_checkpoints(until: OffsetDateTime) -> Listing {
+    Listing {
+        oldest_first: true,
+        ..Listing::new(GSI1, "LIVE").between(stamp(OffsetDateTime::UNIX_EPOCH), stamp(until))
+    }
+}
+
+/// Where the archived entries of a checkpoint are; their parts stand beside it.
+pub fn pack(tenant: TenantId, number: u64) -> Key {
+    beside_checkpoint(tenant, number, "PACK")
+}
+
+fn beside_checkpoint(tenant: TenantId, number: u64, what: &str) -> Key {
+    let pk = format!("TENANT#{tenant}#CHECKPOINTS");
+    Key::new(pk, format!("{number:012}#{what}"))
+}
+
+/// How far the audit log of a tenant is sealed.
+pub fn place_of_sealing(tenant: TenantId) -> Key {
+    Key::new(format!("TENANT#{tenant}#CHECKPOINTS"), "PLACE")
+}
+
+/// The attributes that are not the entity's own.
+pub const KEYS: [&str; 7] = [
+    "pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "expires",
+];
 
 /// A dead letter that was tried in vain.
 pub fn case(id: DeadLetterId) -> Key {

@@ -52,7 +52,9 @@ pub(super) async fn create(
     };
     let mut writes = vec![
         assets::row(&asset, Guard::Absent)?,
-        member.act().write(app, member.tenant, requested)?,
+        member
+            .act()
+            .write_change(app, member.tenant, requested, None, Some(&asset))?,
     ];
     let Some(key) = key else {
         app.store.commit(writes).await?;

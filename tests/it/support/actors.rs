@@ -6,6 +6,7 @@ use axum::{
 };
 use dev::issuer::{Issuer, PEOPLE, Person};
 use serde_json::{Value, json};
+use shared::address::ClientAddress;
 use tower::ServiceExt;
 
 use super::{Answer, ORIGIN, TestApp, answer::text};
@@ -31,6 +32,7 @@ pub(crate) struct Actor<'a> {
     test: &'a TestApp,
     caller: Caller,
     headers: Vec<(&'static str, String)>,
+    address: Option<ClientAddress>,
 }
 
 impl TestApp {
@@ -65,6 +67,7 @@ impl TestApp {
             test: self,
             caller,
             headers: vec![("origin", ORIGIN.to_owned())],
+            address: None,
         }
     }
 
@@ -103,6 +106,12 @@ impl Actor<'_> {
         self
     }
 
+    /// From this network address, as the platform says it.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        self.address = Some(ClientAddress(address.parse().unwrap()));
+        self
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None).await
     }
@@ -131,9 +140,12 @@ impl Actor<'_> {
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
-        let request = request
+        let mut request = request
             .body(body.map_or_else(Body::empty, Body::from))
             .unwrap();
+        if let Some(address) = self.address {
+            request.extensions_mut().insert(address);
+        }
         let response = self.test.router.clone().oneshot(request).await.unwrap();
         Answer::read(response).await
     }
