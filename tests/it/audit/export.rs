@@ -65,7 +65,6 @@ async fn an_export_of_nothing_is_an_end_that_says_so() {
 
 #[tokio::test]
 async fn an_entry_that_was_changed_in_the_table_is_found() {
-    let test = audited().await;
     for (place, name, value) in [
         (
             0,
@@ -83,7 +82,6 @@ async fn an_entry_that_was_changed_in_the_table_is_found() {
         assert_eq!(finding.damage, Damage::Edited, "{name}: {finding:?}");
         assert_eq!(finding.id.as_deref(), entry["id"].as_str());
     }
-    drop(test);
 }
 
 #[tokio::test]
@@ -95,8 +93,8 @@ async fn a_pseudonym_that_was_exchanged_is_found() {
         .find(|it| it["type"] == "share.created")
         .unwrap();
     let field = |salt: &str, value: &str| {
-        let text = |it: &str| AttributeValue::S(it.to_owned());
-        let members = [("salt", text(salt)), ("value", text(value))];
+        let word = |it: &str| AttributeValue::S(it.to_owned());
+        let members = [("salt", word(salt)), ("value", word(value))];
         AttributeValue::M(members.map(|(name, it)| (name.to_owned(), it)).into())
     };
     let clear = [(
@@ -113,7 +111,6 @@ async fn a_pseudonym_that_was_exchanged_is_found() {
 
 #[tokio::test]
 async fn an_entry_that_was_deleted_from_the_table_is_found_and_named() {
-    let test = audited().await;
     for place in 0..4 {
         let test = &audited().await;
         let entry = &history(test).await[place];
@@ -122,7 +119,6 @@ async fn an_entry_that_was_deleted_from_the_table_is_found_and_named() {
         assert_eq!(finding.damage, Damage::Deleted, "{finding:?}");
         assert_eq!(finding.id.as_deref(), entry["id"].as_str());
     }
-    drop(test);
 }
 
 #[tokio::test]

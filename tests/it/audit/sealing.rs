@@ -3,7 +3,6 @@
 use serde_json::json;
 use shared::{
     audit::seal,
-    clock::Clock,
     events::{Act, Event},
     store::{Guard, keys},
 };
@@ -229,5 +228,4 @@ async fn a_checkpoint_that_somebody_planted_stops_the_sealing_and_is_alerted_of(
     let dana = test.as_caller(Caller::Person("dana"));
     let alerts = dana.get("/api/ops/alerts").await.ok().to_string();
     assert!(alerts.contains("audit-late"), "{alerts}");
-    assert!(test.clock.now().year() > 2000);
 }
