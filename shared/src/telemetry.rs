@@ -36,6 +36,9 @@ const QUIET: [&str; 6] = [
     "reqwest=warn",
 ];
 
+/// And this proves what was sealed.
+const LOUD: &str = "audit_head=info";
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Logs JSON, one object a line, on standard output. `RUST_LOG` filters; a second call changes nothing.
@@ -43,6 +46,7 @@ pub fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = QUIET
         .iter()
+        .chain([&LOUD])
         .filter_map(|it| it.parse().ok())
         .fold(filter, EnvFilter::add_directive);
     let metric = |event: &tracing::Metadata<'_>| event.target() == metrics::TARGET;

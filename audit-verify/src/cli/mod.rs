@@ -142,6 +142,7 @@ fn as_text(checked: Result<&Verified, &Finding>) -> io::Result<()> {
             }
             match it.heads {
                 0 => writeln!(out, "          not compared with any heads: see --heads"),
+                1 => writeln!(out, "          and agrees with 1 head of the log"),
                 heads => writeln!(out, "          and agrees with {heads} heads of the log"),
             }
         }

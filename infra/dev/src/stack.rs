@@ -271,3 +271,22 @@ async fn serve(listener: TcpListener, all: Router, stop: CancellationToken) {
         tracing::error!(%error, "the stack stopped answering");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_an_earlier_version_is_given_the_key_that_it_lacks_and_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = keys(folder.path()).unwrap();
+        let path = folder.path().join("keys.json");
+        let mut earlier = serde_json::to_value(&first).unwrap();
+        earlier.as_object_mut().unwrap().remove("audit");
+        std::fs::write(&path, earlier.to_string()).unwrap();
+        let second = keys(folder.path()).unwrap();
+        assert_eq!(second.playback.private_key, first.playback.private_key);
+        assert!(second.audit.is_some());
+        assert_eq!(keys(folder.path()).unwrap().audit, second.audit);
+    }
+}

@@ -17,5 +17,5 @@ pub use self::{
     error::{AuditError, SealError},
     http::{NEXT_PAGE, routes, schedule_routes},
     model::Pass,
-    seal::seal,
+    seal::{HEADS, seal},
 };

@@ -33,6 +33,9 @@ const LOOKING: Duration = Duration::seconds(10);
 /// How long a run may take before another one may begin.
 const LEASE: Duration = Duration::minutes(2);
 
+/// The target of heads among what is traced. They are logged whatever `RUST_LOG` says.
+pub const HEADS: &str = "audit_head";
+
 /// What a checkpoint holds at the most: a page of the export is a few of them.
 const ENTRIES: usize = 1_000;
 const BYTES: usize = 1_500_000;
@@ -300,6 +303,7 @@ impl Sealing<'_> {
 /// line as it is.
 fn say(tenant: TenantId, place: &Place, key_id: &str) {
     tracing::info!(
+        target: HEADS,
         tenant = %tenant,
         number = place.number,
         digest = place.digest,

@@ -1,0 +1,161 @@
+//! What happened, in the past tense. Written with the change it reports; read by audit,
+//! notifications and cost. Append only: a stored event is read back for years.
+
+mod envelope;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+pub use self::envelope::{Act, Actor, Change, Envelope, Via};
+use crate::{
+    alerts::Alert,
+    dlq::{Note, Reason},
+    ids::{AssetId, DeadLetterId, EventId, RunId, ShareId},
+    reconcile::Findings,
+    webhooks::Outcome,
+};
+
+/// Everything that can happen. A new variant goes to the end; a wire name never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum Event {
+    /// Somebody asked to upload a video; Mux may not know of it yet.
+    #[serde(rename = "upload.requested")]
+    UploadRequested { asset: AssetId, size: u64 },
+    /// Mux was asked for an upload and refused: the request was undone.
+    #[serde(rename = "upload.refused")]
+    UploadRefused { asset: AssetId },
+    /// The file has arrived at Mux.
+    #[serde(rename = "upload.received")]
+    UploadReceived { asset: AssetId },
+    /// The upload was called off before a file arrived.
+    #[serde(rename = "upload.cancelled")]
+    UploadCancelled { asset: AssetId },
+    /// No file arrived in time.
+    #[serde(rename = "upload.expired")]
+    UploadExpired { asset: AssetId },
+    /// The video can be played.
+    #[serde(rename = "asset.ready")]
+    AssetReady { asset: AssetId, millis: u64 },
+    /// Mux could not make a video of the file.
+    #[serde(rename = "asset.failed")]
+    AssetFailed { asset: AssetId },
+    /// The video has another title.
+    #[serde(rename = "asset.renamed")]
+    AssetRenamed { asset: AssetId },
+    /// The video is gone, by a person's wish or at Mux.
+    #[serde(rename = "asset.deleted")]
+    AssetDeleted { asset: AssetId },
+    /// A share link was made.
+    #[serde(rename = "share.created")]
+    ShareCreated { share: ShareId, asset: AssetId },
+    /// A share link gave somebody a playback token.
+    #[serde(rename = "share.opened")]
+    ShareOpened { share: ShareId, asset: AssetId },
+    /// A share link was tried that is revoked or expired.
+    #[serde(rename = "share.refused")]
+    ShareRefused { share: ShareId, reason: String },
+    /// A share link was taken back.
+    #[serde(rename = "share.revoked")]
+    ShareRevoked { share: ShareId, asset: AssetId },
+    /// A share link ended because its video is gone.
+    #[serde(rename = "share.ended")]
+    ShareEnded { share: ShareId, asset: AssetId },
+    /// A dead letter was tried more than three times in vain (S0-103).
+    #[serde(rename = "letter.stuck")]
+    LetterStuck { letter: DeadLetterId, tries: u32 },
+    /// A dead letter is tried no more by itself.
+    #[serde(rename = "letter.parked")]
+    LetterParked {
+        letter: DeadLetterId,
+        reason: Reason,
+        tries: u32,
+    },
+    /// An operator had a dead letter tried. Without an outcome, it was in vain.
+    #[serde(rename = "letter.replayed")]
+    LetterReplayed {
+        letter: DeadLetterId,
+        outcome: Option<Outcome>,
+    },
+    /// An operator decided that nothing is to be done about a dead letter.
+    #[serde(rename = "letter.discarded")]
+    LetterDiscarded { letter: DeadLetterId, reason: Note },
+    /// An operator begins to send recorded events once more (S0-041).
+    #[serde(rename = "replay.begun")]
+    ReplayBegun {
+        run: RunId,
+        events: u32,
+        /// SHA-256 of the recording, in hexadecimal.
+        digest: String,
+    },
+    /// That is over.
+    #[serde(rename = "replay.ended")]
+    ReplayEnded {
+        run: RunId,
+        accepted: u32,
+        refused: u32,
+    },
+    /// Something is as it should not be.
+    #[serde(rename = "alert.raised")]
+    AlertRaised { alert: Alert, value: u64 },
+    /// It is as it should be again.
+    #[serde(rename = "alert.cleared")]
+    AlertCleared { alert: Alert },
+    /// Everything was compared with what Mux has (S0-112).
+    #[serde(rename = "comparison.ended")]
+    ComparisonEnded { found: Findings },
+    /// A share link lives until another time than before.
+    #[serde(rename = "share.extended")]
+    ShareExtended {
+        share: ShareId,
+        asset: AssetId,
+        #[serde(with = "time::serde::rfc3339")]
+        until: OffsetDateTime,
+    },
+    /// A share link has another label.
+    #[serde(rename = "share.relabelled")]
+    ShareRelabelled { share: ShareId, asset: AssetId },
+    /// Personal fields of audit entries are erased: of one entry, or of all that an actor caused.
+    #[serde(rename = "audit.erased")]
+    AuditErased {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entry: Option<EventId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<String>,
+        entries: u32,
+    },
+}
+
+impl Event {
+    /// The video or, without one, the link that it is about.
+    pub fn about(&self) -> Option<String> {
+        match self {
+            Self::UploadRequested { asset, .. }
+            | Self::UploadRefused { asset }
+            | Self::UploadReceived { asset }
+            | Self::UploadCancelled { asset }
+            | Self::UploadExpired { asset }
+            | Self::AssetReady { asset, .. }
+            | Self::AssetFailed { asset }
+            | Self::AssetRenamed { asset }
+            | Self::AssetDeleted { asset }
+            | Self::ShareCreated { asset, .. }
+            | Self::ShareOpened { asset, .. }
+            | Self::ShareRevoked { asset, .. }
+            | Self::ShareEnded { asset, .. }
+            | Self::ShareExtended { asset, .. }
+            | Self::ShareRelabelled { asset, .. } => Some(asset.to_string()),
+            Self::ShareRefused { share, .. } => Some(share.to_string()),
+            Self::LetterStuck { .. }
+            | Self::LetterParked { .. }
+            | Self::LetterReplayed { .. }
+            | Self::LetterDiscarded { .. }
+            | Self::ReplayBegun { .. }
+            | Self::ReplayEnded { .. }
+            | Self::AlertRaised { .. }
+            | Self::AlertCleared { .. }
+            | Self::ComparisonEnded { .. }
+            | Self::AuditErased { .. } => None,
+        }
+    }
+}
