@@ -1,9 +1,18 @@
 //! Where a request comes from, as the platform says it. Never what a client can write itself: a
 //! header such as `X-Forwarded-For` is not looked at where anybody but the platform may set it.
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    future::ready,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
-use axum::{extract::OptionalFromRequestParts, http::request::Parts};
+use axum::{
+    Router,
+    extract::{ConnectInfo, OptionalFromRequestParts, Request},
+    http::request::Parts,
+    middleware::map_request,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
@@ -13,6 +22,76 @@ use crate::problem::Problem;
 /// The client's network address. It is about a person, so `Debug` shows nothing of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
+
+impl ClientAddress {
+    /// One address and nothing else: a list, a port or a name is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+
+    /// Who counts as one client: an IPv4 address, or an IPv6 /64, within which a device takes
+    /// another address every day (RFC 8981).
+    pub fn client(self) -> String {
+        match self.0.to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => half(address),
+        }
+    }
+
+    /// The network that the client is in: an IPv4 /24 or an IPv6 /64.
+    pub fn network(self) -> String {
+        match self.0.to_canonical() {
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                format!("{}/24", Ipv4Addr::new(a, b, c, 0))
+            }
+            IpAddr::V6(address) => half(address),
+        }
+    }
+
+    /// The client under another name, always the same one: 128 bits that only the key leads to.
+    pub fn pseudonym(&self, key: &SecretString) -> String {
+        pseudonym(key, &self.client())
+    }
+}
+
+fn half(address: Ipv6Addr) -> String {
+    let [a, b, c, d, ..] = address.segments();
+    format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+}
+
+/// What stands for a text that is about a person: HMAC-SHA256, cut to 32 hexadecimal digits. Plain
+/// digests of addresses would be found by trying all four billion.
+pub fn pseudonym(key: &SecretString, text: &str) -> String {
+    let Ok(mac) = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes()) else {
+        return String::new(); // HMAC takes keys of every length
+    };
+    let digest = mac.chain_update(text).finalize().into_bytes();
+    hex::encode(&digest[..16])
+}
+
+/// The same router, told by its host where each request comes from. A host knows from the connection or
+/// from the platform's own field; the router behind it trusts no header.
+pub fn told_by(
+    router: Router,
+    host: impl Fn(&Request) -> Option<ClientAddress> + Clone + Send + Sync + 'static,
+) -> Router {
+    router.layer(map_request(move |mut request: Request| {
+        let address = host(&request);
+        request.extensions_mut().remove::<ClientAddress>();
+        if let Some(address) = address {
+            request.extensions_mut().insert(address);
+        }
+        ready(request)
+    }))
+}
+
+/// Who is at the other end of the connection: right where nothing stands before us, as in the local
+/// stack.
+pub fn peer(request: &Request) -> Option<ClientAddress> {
+    let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+    Some(ClientAddress(peer.ip()))
+}
 
 impl fmt::Debug for ClientAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,39 +108,46 @@ impl<S: Sync> OptionalFromRequestParts<S> for ClientAddress {
     }
 }
 
-/// Names for addresses that nobody can turn back who has not the deployment's secret: all IPv4
-/// addresses could be tried in a minute against a plain digest.
-pub struct Pseudonyms(Hmac<Sha256>);
-
-impl Pseudonyms {
-    pub fn new(key: &SecretString) -> Self {
-        let key = key.expose_secret().as_bytes();
-        // A key of HMAC may be of any length.
-        Self(Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&[0; 64].into())))
-    }
-
-    /// The first 16 bytes of HMAC-SHA256, in hexadecimal. An IPv4 address is the same in both of its
-    /// spellings.
-    pub fn of(&self, address: ClientAddress) -> String {
-        let text = address.0.to_canonical().to_string();
-        let mac = self.0.clone().chain_update(text).finalize().into_bytes();
-        hex::encode(&mac[..16])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn of(text: &str) -> ClientAddress {
+        ClientAddress::parse(text).unwrap()
+    }
+
     #[test]
-    fn an_address_has_one_pseudonym_per_deployment() {
-        let of = |key: &str, address: &str| {
-            let address = ClientAddress(address.parse().unwrap());
-            Pseudonyms::new(&key.into()).of(address)
-        };
-        assert_eq!(of("a", "203.0.113.7").len(), 32);
-        assert_eq!(of("a", "203.0.113.7"), of("a", "::ffff:203.0.113.7"));
-        assert_ne!(of("a", "203.0.113.7"), of("a", "203.0.113.8"));
-        assert_ne!(of("a", "203.0.113.7"), of("b", "203.0.113.7"));
+    fn a_client_is_one_address_or_half_of_one() {
+        assert_eq!(of("203.0.113.7").client(), "203.0.113.7");
+        assert_eq!(of("::ffff:203.0.113.7").client(), "203.0.113.7");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6").client(), "2001:db8:1:2::/64");
+        assert_eq!(of("2001:db8:1:2:9::").client(), "2001:db8:1:2::/64");
+        assert_ne!(of("2001:db8:1:3::1").client(), "2001:db8:1:2::/64");
+        assert_eq!(of("203.0.113.7").network(), "203.0.113.0/24");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6").network(), "2001:db8:1:2::/64");
+    }
+
+    #[test]
+    fn only_one_plain_address_is_one() {
+        for text in [
+            "",
+            " ",
+            "203.0.113.7, 198.51.100.1",
+            "203.0.113.7:443",
+            "unknown",
+            "[::1]",
+        ] {
+            assert!(ClientAddress::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pseudonym_is_stable_and_needs_the_key() {
+        let (key, other) = ("one".into(), "other".into());
+        let name = of("203.0.113.7").pseudonym(&key);
+        assert_eq!(name, "e339d5a5f9c4c15a58ce77d8f3e56cfd");
+        assert_eq!(name, of("::ffff:203.0.113.7").pseudonym(&key));
+        assert_ne!(name, of("203.0.113.7").pseudonym(&other));
+        assert_ne!(name, of("203.0.113.8").pseudonym(&key));
     }
 }

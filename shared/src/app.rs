@@ -5,7 +5,6 @@ use std::sync::Arc;
 use audit_verify::SigningKey;
 
 use crate::{
-    address::Pseudonyms,
     auth::Sessions,
     clock::Clock,
     config::Config,
@@ -31,8 +30,6 @@ pub struct Parts {
     pub webhooks: WebhookVerifier,
     pub sessions: Sessions,
     pub counting: Counting,
-    /// Names for addresses in the audit log.
-    pub pseudonyms: Pseudonyms,
     /// Seals the audit log.
     pub seal: SigningKey,
 }

@@ -9,7 +9,6 @@ use secrecy::ExposeSecret;
 use audit_verify::{KeyError, SigningKey};
 
 use crate::{
-    address::Pseudonyms,
     app::{App, Parts},
     assets::Asset,
     auth::Sessions,
@@ -157,7 +156,6 @@ pub fn assemble(
         webhooks: WebhookVerifier::new(&config.mux_webhook_secrets),
         sessions: Sessions::new(config.clerk_jwks.clone())?,
         counting: Counting::default(),
-        pseudonyms: Pseudonyms::new(&config.pseudonym_key),
         seal: SigningKey::parse(config.audit_signing_key.expose_secret())?,
         config,
     }))

@@ -137,7 +137,7 @@ pub(super) fn is_by(entry: &Entry, actor: &str) -> bool {
     let Some(by) = entry.get("actor") else {
         return false;
     };
-    let named = ["id", "share", "name"].map(|name| by[name].as_str());
+    let named = ["id", "share", "user", "name"].map(|name| by[name].as_str());
     named.contains(&Some(actor)) || by["kind"] == "mux" && actor == "mux"
 }
 
@@ -197,6 +197,10 @@ mod tests {
                 "reconcile",
             ),
             (json!({"kind": "guest", "share": "shr_1"}), "shr_1"),
+            (
+                json!({"kind": "guest", "share": "shr_1", "user": "usr_2"}),
+                "usr_2",
+            ),
         ] {
             let entry: Entry = serde_json::from_value(json!({"actor": actor})).unwrap();
             assert!(is_by(&entry, name), "{name}");

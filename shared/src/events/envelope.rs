@@ -54,7 +54,8 @@ impl Act {
             event,
         };
         if let Some(address) = self.address {
-            envelope.tell(app, ADDRESS, app.pseudonyms.of(address));
+            let pseudonym = address.pseudonym(&app.config.pseudonym_key);
+            envelope.tell(app, ADDRESS, pseudonym);
         }
         envelope
     }
