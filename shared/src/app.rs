@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use audit_verify::SigningKey;
+
 use crate::{
     auth::Sessions,
     clock::Clock,
@@ -35,4 +37,6 @@ pub struct Parts {
     /// Nothing, where no mail server is set up.
     pub mail: Option<Mail>,
     pub refusing: Refusing,
+    /// Seals the audit log.
+    pub seal: SigningKey,
 }

@@ -4,6 +4,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
 use axum::Router;
+use secrecy::ExposeSecret;
+
+use audit_verify::{KeyError, SigningKey};
 
 use crate::{
     app::{App, Parts},
@@ -32,6 +35,8 @@ pub enum BootError {
     Signing(#[from] SigningError),
     #[error(transparent)]
     Mail(#[from] MailError),
+    #[error("bad configuration: AUDIT_SIGNING_KEY does not parse")]
+    Audit(#[from] KeyError),
     #[error("an http client could not be made")]
     Http(#[from] reqwest::Error),
 }
@@ -88,7 +93,18 @@ pub async fn retire() -> Result<Router, BootError> {
     function(Deployable::Retire).await
 }
 
-/// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`: the same jobs, woken by a schedule.
+/// `api/audit.rs`, `functions/audit`: what was done, for those who look into it.
+pub async fn audit() -> Result<Router, BootError> {
+    function(Deployable::Audit).await
+}
+
+/// `api/cron/audit-seal.rs`: seals what was written down, woken over HTTP.
+pub async fn audit_seal() -> Result<Router, BootError> {
+    function(Deployable::AuditSeal).await
+}
+
+/// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`, `functions/audit-seal`: the same
+/// jobs, woken by a schedule.
 pub async fn job() -> Result<App, BootError> {
     app().await
 }
@@ -158,6 +174,7 @@ pub fn assemble(
             .map(|smtp| Mail::new(smtp, &config.mail_from))
             .transpose()?,
         refusing: Refusing::default(),
+        seal: SigningKey::parse(config.audit_signing_key.expose_secret())?,
         config,
     }))
 }

@@ -28,6 +28,8 @@ pub struct Config {
     /// `OPERATORS_ORGANISATION`: the organisation at the sign-in service whose admins operate the
     /// portal, across its tenants. Without it, nobody does.
     pub operators_organisation: Option<String>,
+    /// `AUDIT_SIGNING_KEY`: seals the audit log: base64 of an Ed25519 key, PKCS#8 in DER.
+    pub audit_signing_key: SecretString,
     /// `MUX_TOKEN_ID`: the access token's id (S1-023).
     pub mux_token_id: String,
     /// `MUX_TOKEN_SECRET`: the access token's secret (S1-023).
@@ -99,6 +101,7 @@ impl Config {
         let webhook_dlq = vars.or("MUX_WEBHOOK_DLQ_ENABLED", "true");
         let cron_secret = vars.lookup_text("CRON_SECRET");
         let operators_organisation = vars.lookup_text("OPERATORS_ORGANISATION");
+        let audit_signing_key: Option<String> = vars.required("AUDIT_SIGNING_KEY");
         let mux_token_id = vars.required("MUX_TOKEN_ID");
         let mux_token_secret: Option<String> = vars.required("MUX_TOKEN_SECRET");
         let mux_webhook_secrets: Vec<String> = vars.list("MUX_WEBHOOK_SIGNING_SECRET");
@@ -131,6 +134,7 @@ impl Config {
                 webhook_dlq: webhook_dlq?,
                 cron_secret: cron_secret.map(Into::into),
                 operators_organisation,
+                audit_signing_key: audit_signing_key?.into(),
                 mux_token_id: mux_token_id?,
                 mux_token_secret: mux_token_secret?.into(),
                 mux_webhook_secrets: mux_webhook_secrets.into_iter().map(Into::into).collect(),
@@ -298,7 +302,7 @@ mod tests {
         let value = match name {
             "CLERK_ISSUER" | "PUBLIC_URL" | "ALLOWED_ORIGINS" => "https://portal.example",
             "MUX_WEBHOOK_SIGNING_SECRET" => "old, new",
-            "TABLE_NAME" | "DEAD_LETTER_QUEUE_URL" => "x",
+            "TABLE_NAME" | "DEAD_LETTER_QUEUE_URL" | "AUDIT_SIGNING_KEY" => "x",
             "GRANT_KEY" | "PSEUDONYM_KEY" => "0123456789abcdef0123456789abcdef",
             name if name.starts_with("MUX_TOKEN_") || name.starts_with("MUX_SIGNING_") => "x",
             _ => return None,
@@ -321,7 +325,7 @@ mod tests {
     fn every_fault_is_named_and_no_value_is_shown() {
         let error = Config::read(|name| match name {
             "TABLE_NAME" => Some(String::new()),
-            "SHARE_DAYS" => Some("hunter2".to_owned()),
+            "SHARE_DAYS" | "PSEUDONYM_KEY" => Some("hunter2".to_owned()),
             "ALLOWED_ORIGINS" => Some("https://portal.example/path".to_owned()),
             "MUX_API_URL" => Some("ftp://hunter2".to_owned()),
             "MUX_TOKEN_SECRET" => None,
@@ -331,7 +335,8 @@ mod tests {
         .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "bad configuration: TABLE_NAME is not set, MUX_TOKEN_SECRET is not set, \
+            "bad configuration: TABLE_NAME is not set, \
+             PSEUDONYM_KEY is shorter than 32 characters, MUX_TOKEN_SECRET is not set, \
              MUX_API_URL is not an http or https URL, ALLOWED_ORIGINS does not parse, \
              ALLOWED_ORIGINS has no good value, SHARE_DAYS does not parse, LIMITS has no rule at place 1, \
              LIMITS has no good value for uploads-per-user"
@@ -342,6 +347,7 @@ mod tests {
     fn debug_shows_no_secret() {
         let config = Config::read(|name| match name {
             "CRON_SECRET"
+            | "AUDIT_SIGNING_KEY"
             | "MUX_TOKEN_SECRET"
             | "MUX_WEBHOOK_SIGNING_SECRET"
             | "MUX_SIGNING_PRIVATE_KEY" => Some("hunter2".to_owned()),

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use ulid::Ulid;
 
 use crate::clock::Clock;
@@ -105,6 +106,24 @@ pub fn from_external<Id: From<Ulid>>(issuer: &str, name: &str) -> Id {
     Ulid::from_bytes(bytes).into()
 }
 
+/// The lowest and the highest id that could have been minted in the millisecond of this instant.
+pub fn bounds<Id: From<Ulid>>(at: OffsetDateTime) -> (Id, Id) {
+    let millis = at.unix_timestamp_nanos() / 1_000_000;
+    let millis = u128::try_from(millis).unwrap_or(0);
+    let random = (1 << Ulid::RAND_BITS) - 1;
+    let lowest = millis << Ulid::RAND_BITS;
+    (
+        Ulid::from(lowest).into(),
+        Ulid::from(lowest | random).into(),
+    )
+}
+
+/// The id right before this one, in the order of ids.
+pub fn before<Id: From<Ulid> + Into<Ulid>>(id: Id) -> Id {
+    let number: u128 = id.into().into();
+    Ulid::from(number.saturating_sub(1)).into()
+}
+
 type Entropy = Box<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// Mints ids and secrets. Tests pass a counter as entropy, so snapshots hold literal ids.
@@ -174,6 +193,16 @@ mod tests {
         assert!(text.to_lowercase().parse::<AssetId>().is_err());
         assert!(text.replace("ast_", "shr_").parse::<AssetId>().is_err());
         assert!("ast_".parse::<AssetId>().is_err());
+    }
+
+    #[test]
+    fn an_instant_has_bounds_of_ids() {
+        let at = OffsetDateTime::from_unix_timestamp(1_767_603_600).unwrap();
+        let (lowest, highest) = bounds::<EventId>(at);
+        assert_eq!(lowest.to_string(), "evt_01KE6P4YM00000000000000000");
+        assert_eq!(highest.to_string(), "evt_01KE6P4YM0ZZZZZZZZZZZZZZZZ");
+        let next = bounds::<EventId>(at + time::Duration::MILLISECOND).0;
+        assert_eq!(before(next), highest);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod address;
 pub mod alerts;
 pub mod app;
 pub mod assets;
+pub mod audit;
 pub mod auth;
 pub mod boot;
 pub mod clock;

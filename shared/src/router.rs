@@ -17,7 +17,7 @@ use tower_http::{
 use crate::{
     alerts,
     app::App,
-    assets, dlq, health,
+    assets, audit, dlq, health,
     http::BODY_LIMIT,
     limits,
     problem::{self, Kind, Problem},
@@ -82,10 +82,12 @@ pub enum Deployable {
     DlqReplay,
     Reconcile,
     Retire,
+    Audit,
+    AuditSeal,
 }
 
 impl Deployable {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Uploads,
         Self::WebhooksMux,
         Self::Share,
@@ -95,6 +97,8 @@ impl Deployable {
         Self::DlqReplay,
         Self::Reconcile,
         Self::Retire,
+        Self::Audit,
+        Self::AuditSeal,
     ];
 
     /// The name of its folder in `functions/`, of its binary and its log group.
@@ -109,6 +113,8 @@ impl Deployable {
             Self::DlqReplay => "dlq-replay",
             Self::Reconcile => "reconcile",
             Self::Retire => "retire",
+            Self::Audit => "audit",
+            Self::AuditSeal => "audit-seal",
         }
     }
 
@@ -117,13 +123,14 @@ impl Deployable {
     pub const fn schedule(self) -> Option<&'static str> {
         match self {
             Self::DlqReplay | Self::Retire => Some("rate(1 minute)"),
-            Self::Reconcile => Some("rate(5 minutes)"),
+            Self::Reconcile | Self::AuditSeal => Some("rate(5 minutes)"),
             Self::Uploads
             | Self::WebhooksMux
             | Self::Share
             | Self::Shares
             | Self::Assets
-            | Self::Ops => None,
+            | Self::Ops
+            | Self::Audit => None,
         }
     }
 
@@ -152,6 +159,8 @@ impl Deployable {
             Self::DlqReplay => dlq::routes(),
             Self::Reconcile => reconcile::routes(),
             Self::Retire => shares::retire_routes(),
+            Self::Audit => audit::routes(),
+            Self::AuditSeal => audit::schedule_routes(),
         }
     }
 }

@@ -9,11 +9,13 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use tracing::Instrument;
+use tracing::{Instrument, Subscriber};
 use tracing_subscriber::{
     EnvFilter,
     filter::filter_fn,
+    fmt::format::{Format, Json, JsonFields},
     layer::{Layer, SubscriberExt},
+    registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
@@ -33,6 +35,9 @@ const QUIET: [&str; 6] = [
     "hyper_util=warn",
     "reqwest=warn",
 ];
+
+/// And this proves what was sealed.
+const LOUD: &str = "audit_head=info";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -56,14 +61,11 @@ fn log_filtered<W: io::Write + 'static>(
 ) {
     let filter = QUIET
         .iter()
+        .chain([&LOUD])
         .filter_map(|it| it.parse().ok())
         .fold(filter, EnvFilter::add_directive);
     let metric = |event: &tracing::Metadata<'_>| event.target() == metrics::TARGET;
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
+    let lines = lines()
         .with_writer(to.clone())
         .with_filter(filter)
         .with_filter(filter_fn(move |it| !metric(it)));
@@ -71,6 +73,18 @@ fn log_filtered<W: io::Write + 'static>(
     let logging = tracing_subscriber::registry().with(lines).with(embedded);
     // Fails only when something else logs already: then that does.
     let _ = logging.try_init();
+}
+
+/// How a line of the log looks.
+pub(crate) fn lines<S>() -> tracing_subscriber::fmt::Layer<S, JsonFields, Format<Json>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
 }
 
 /// Gives the request an id, and logs what became of it.

@@ -58,6 +58,8 @@ fn operators_table() -> Vec<Row> {
     let operators = [401, 403, 403, 403, 403, 403, 200];
     let operators_of_none = [401, 403, 403, 403, 403, 403, 404];
     let makers_of_runs = [401, 403, 403, 403, 403, 403, 201];
+    let auditors_of_own = [401, 403, 403, 200, 403, 200, 200];
+    let auditors_of_none = [401, 403, 403, 404, 403, 404, 404];
     vec![
         row(Method::GET, "/api/health", everybody),
         row(Method::GET, "/api/ops/alerts", operators),
@@ -96,6 +98,14 @@ fn operators_table() -> Vec<Row> {
         row(Method::GET, "/api/cron/dlq-replay", nobody),
         row(Method::GET, "/api/cron/reconcile", nobody),
         row(Method::GET, "/api/cron/retire", nobody),
+        row(Method::GET, "/api/cron/audit-seal", nobody),
+        row(Method::GET, "/api/audit", auditors_of_own),
+        row(Method::GET, "/api/audit/export", auditors_of_own),
+        row(Method::GET, "/api/audit/key", auditors_of_own),
+        with(
+            || json!({"entry": "evt_01KE6P4YM00000000000000000"}),
+            row(Method::POST, "/api/audit/erase", auditors_of_none),
+        ),
     ]
 }
 

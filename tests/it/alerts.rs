@@ -48,6 +48,12 @@ async fn a_job_that_sleeps_is_noticed_by_the_other_one() {
     test.clock.advance(16.minutes());
     woken(&test, "dlq-replay").await;
     assert_eq!(standing(&test).await, ["reconcile-late"]);
+    test.clock.advance(8.minutes());
+    woken(&test, "dlq-replay").await;
+    woken(&test, "reconcile").await;
+    assert_eq!(standing(&test).await, ["audit-late"], "it never ran");
+    woken(&test, "audit-seal").await;
+    assert_eq!(standing(&test).await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -62,8 +68,9 @@ async fn spoofed_webhooks_are_counted_and_alerted_of() {
     woken(&test, "dlq-replay").await;
     assert_eq!(standing(&test).await, ["webhooks-spoofed"]);
     test.clock.advance(2.hours());
-    woken(&test, "dlq-replay").await;
-    woken(&test, "reconcile").await;
+    for job in ["dlq-replay", "reconcile", "audit-seal"] {
+        woken(&test, job).await;
+    }
     assert_eq!(standing(&test).await, Vec::<String>::new());
 }
 

@@ -111,9 +111,10 @@ async fn a_link_that_was_taken_back_is_refused_at_once_and_for_ever() {
         "share.created",
         "share.opened",
         "share.revoked",
+        "share.cutting",
         "share.refused",
     ];
-    assert_eq!(&events[..4], expected);
+    assert_eq!(&events[..5], expected);
 }
 
 #[tokio::test]

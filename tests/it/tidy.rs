@@ -258,9 +258,17 @@ fn exists(path: &str) -> bool {
 }
 
 fn sources() -> impl Iterator<Item = (PathBuf, String)> {
-    let mut folders: Vec<PathBuf> = ["api", "benches", "functions", "infra", "shared", "tests"]
-        .map(|name| root().join(name))
-        .into();
+    let mut folders: Vec<PathBuf> = [
+        "api",
+        "audit-verify",
+        "benches",
+        "functions",
+        "infra",
+        "shared",
+        "tests",
+    ]
+    .map(|name| root().join(name))
+    .into();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {

@@ -1,9 +1,11 @@
 //! `cargo run -p dev`: the local stack, its demonstration, its stand-ins alone.
 
 use std::{
+    fs::OpenOptions,
     io::IsTerminal,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Mutex,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -14,7 +16,12 @@ use dev::{
     simulation::{self, Simulate},
     stack::{Place, Stack},
 };
-use tracing_subscriber::EnvFilter;
+use shared::audit;
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, registry::LookupSpan,
+    util::SubscriberInitExt,
+};
 
 /// Motion Mavericks Portal on this machine: no account, no docker, no network.
 #[derive(Parser)]
@@ -72,8 +79,9 @@ async fn main() -> ExitCode {
     let place = arguments.place;
     let outcome = match arguments.command.unwrap_or(Command::Up) {
         Command::Up => {
-            log("info,dynoxide=warn,metric=warn");
-            up(&console, place.place(None)).await
+            let place = place.place(None);
+            log_with_heads("info,dynoxide=warn,metric=warn", &place.folder);
+            up(&console, place).await
         }
         Command::Services { functions } => {
             log("info,dynoxide=warn,metric=warn");
@@ -118,14 +126,42 @@ impl PlaceArguments {
 
 /// Logs on standard error; `RUST_LOG` filters.
 fn log(filter: &str) {
+    tracing_subscriber::registry().with(lines(filter)).init();
+}
+
+/// The same, and the heads of the audit log as a deployment logs them: into a file of the folder.
+fn log_with_heads(filter: &str, folder: &Path) {
+    let file = std::fs::create_dir_all(folder).and_then(|()| {
+        let mut file = OpenOptions::new();
+        file.create(true)
+            .append(true)
+            .open(folder.join("heads.jsonl"))
+    });
+    // A folder that cannot be written to is said to be so when the stack starts.
+    let heads = file.ok().map(|file| {
+        tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(Mutex::new(file))
+            .with_filter(filter_fn(|event| event.target() == audit::HEADS))
+    });
+    tracing_subscriber::registry()
+        .with(lines(filter))
+        .with(heads)
+        .init();
+}
+
+fn lines<S>(filter: &str) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
-    tracing_subscriber::fmt()
+    tracing_subscriber::fmt::layer()
         .compact()
         .with_target(false)
-        .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
-        .init();
+        .with_filter(filter)
 }
 
 async fn up(console: &Console, place: Place) -> anyhow::Result<()> {

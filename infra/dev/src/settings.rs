@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use muxsim::SigningKey;
 
 use crate::{
@@ -14,6 +15,14 @@ use crate::{
 pub const MUX_TOKEN_ID: &str = "muxsim";
 pub const MUX_TOKEN_SECRET: &str = "muxsim-secret";
 pub const MUX_WEBHOOK_SECRET: &str = "local-webhook-secret";
+
+/// The seed of the key that seals audit logs where no folder keeps one. Not a secret either.
+const AUDIT_SEED: [u8; 32] = [7; 32];
+
+/// What an Ed25519 key of PKCS#8 begins with (RFC 8410, section 7); its seed follows.
+const PKCS8: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// Secrets of nobody: they protect what is in one folder of one machine.
 pub const GRANT_KEY: &str = "local-grant-key-local-grant-key-00";
@@ -32,6 +41,10 @@ pub(crate) fn variables_with(
 ) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("ALLOWED_ORIGINS", url.to_owned()),
+        (
+            "AUDIT_SIGNING_KEY",
+            STANDARD.encode([PKCS8.as_slice(), &AUDIT_SEED].concat()),
+        ),
         ("CLERK_ISSUER", format!("{url}/sign-in")),
         ("DEAD_LETTER_QUEUE_URL", queue_url.to_owned()),
         ("GRANT_KEY", GRANT_KEY.to_owned()),

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use shared::{
     address,
     app::App,
-    boot,
+    audit, boot,
     clock::{Clock, SystemClock},
     config::Config,
     dlq,
@@ -74,6 +74,9 @@ pub struct Stack {
 struct Keys {
     playback: SigningKey,
     sessions: SigningKey,
+    /// Base64 of PKCS#8. A folder of an earlier version has none yet.
+    #[serde(default)]
+    audit: Option<String>,
 }
 
 impl Stack {
@@ -104,6 +107,7 @@ impl Stack {
         variables.insert("SMTP_URL", format!("smtp://{smtp}"));
         // The one variable that is worth trying out here.
         variables.extend(std::env::var("LIMITS").ok().map(|it| ("LIMITS", it)));
+        variables.extend(keys.audit.clone().map(|key| ("AUDIT_SIGNING_KEY", key)));
         let mux = mux(place, &url, &keys.playback)?;
         let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, system_clock())?;
         let api = match &place.functions {
@@ -121,6 +125,10 @@ impl Stack {
                 let job = app.clone();
                 tasks.spawn(every(5 * minute, stopped, async move || {
                     reconcile::reconcile(&job).await.map(drop)
+                }));
+                let (job, stopped) = (app.clone(), stop.clone());
+                tasks.spawn(every(5 * minute, stopped, async move || {
+                    audit::seal(&job).await.map(drop)
                 }));
                 address::told_by(router::all(app), address::peer)
             }
@@ -176,18 +184,23 @@ async fn listen(port: u16, flag: &str) -> anyhow::Result<TcpListener> {
 
 fn keys(folder: &Path) -> anyhow::Result<Keys> {
     let path = folder.join("keys.json");
-    if let Ok(text) = std::fs::read(&path) {
-        return serde_json::from_slice(&text).with_context(|| {
+    let mut keys = match std::fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).with_context(|| {
             format!(
                 "{} is damaged: delete it, and sign in again",
                 path.display()
             )
-        });
-    }
-    let keys = Keys {
-        playback: SigningKey::generate("local-playback-key")?,
-        sessions: SigningKey::generate("ins_local")?,
+        })?,
+        Err(_) => Keys {
+            playback: SigningKey::generate("local-playback-key")?,
+            sessions: SigningKey::generate("ins_local")?,
+            audit: None,
+        },
     };
+    if keys.audit.is_some() {
+        return Ok(keys);
+    }
+    keys.audit = Some(audit_verify::SigningKey::generate()?);
     // Written whole or not at all: a half-written file would stop every later start.
     let half = path.with_extension("half");
     std::fs::write(&half, serde_json::to_vec(&keys)?)?;
@@ -269,5 +282,24 @@ async fn serve(listener: TcpListener, all: Router, stop: CancellationToken) {
     let serving = axum::serve(listener, all).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = serving.await {
         tracing::error!(%error, "the stack stopped answering");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_an_earlier_version_is_given_the_key_that_it_lacks_and_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = keys(folder.path()).unwrap();
+        let path = folder.path().join("keys.json");
+        let mut earlier = serde_json::to_value(&first).unwrap();
+        earlier.as_object_mut().unwrap().remove("audit");
+        std::fs::write(&path, earlier.to_string()).unwrap();
+        let second = keys(folder.path()).unwrap();
+        assert_eq!(second.playback.private_key, first.playback.private_key);
+        assert!(second.audit.is_some());
+        assert_eq!(keys(folder.path()).unwrap().audit, second.audit);
     }
 }

@@ -281,8 +281,12 @@ async fn started(binary: &str) -> Result<Function, Failure> {
 }
 
 /// Nothing listens on port 9 of loopback: what is not needed is not reached.
-const VARIABLES: [(&str, &str); 17] = [
+const VARIABLES: [(&str, &str); 18] = [
     ("ALLOWED_ORIGINS", "https://portal.example"),
+    (
+        "AUDIT_SIGNING_KEY",
+        "MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH",
+    ),
     ("AWS_ACCESS_KEY_ID", "x"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("AWS_REGION", "ap-southeast-2"),

@@ -29,6 +29,8 @@ struct AlertsBody {
     reconciled_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     compared_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    sealed_at: Option<OffsetDateTime>,
     queue: Option<Depth>,
     /// Webhooks of this hour and the last.
     webhooks: Tally,
@@ -65,6 +67,7 @@ async fn alerts(State(app): State<App>, _: Operator) -> Result<Json<AlertsBody>,
         replayed_at: reading.replayed,
         reconciled_at: reading.reconciled,
         compared_at: reading.compared,
+        sealed_at: reading.sealed,
         queue: reading.depth,
         webhooks: reading.tally,
     }))

@@ -27,10 +27,12 @@ pub enum Alert {
     EventsUnmatched,
     /// Links that are over were not cut lately. Seconds since they were.
     RetireLate,
+    /// The audit log was not sealed lately, or not all that is old. Seconds since it was.
+    AuditLate,
 }
 
 impl Alert {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
@@ -39,6 +41,7 @@ impl Alert {
         Self::CompareLate,
         Self::EventsUnmatched,
         Self::RetireLate,
+        Self::AuditLate,
     ];
 
     /// The name of its value as a metric, and its unit as CloudWatch spells it.
@@ -52,6 +55,7 @@ impl Alert {
             Self::CompareLate => ("CompareAge", "Seconds"),
             Self::EventsUnmatched => ("EventsUnmatched", "Count"),
             Self::RetireLate => ("RetireAge", "Seconds"),
+            Self::AuditLate => ("AuditSealAge", "Seconds"),
         }
     }
 
@@ -71,6 +75,8 @@ impl Alert {
             // Once a day, and as long again for a large one.
             Self::CompareLate => 2 * 24 * 60 * 60,
             Self::EventsUnmatched => 0,
+            // It runs every five minutes. Until it is sealed, an entry is proved by nothing.
+            Self::AuditLate => 30 * 60,
         }
     }
 }
@@ -86,6 +92,7 @@ pub struct Reading {
     pub reconciled: Option<OffsetDateTime>,
     pub retired: Option<OffsetDateTime>,
     pub compared: Option<OffsetDateTime>,
+    pub sealed: Option<OffsetDateTime>,
     pub depth: Option<Depth>,
     /// Of this hour and the last one.
     pub tally: Tally,
@@ -113,6 +120,7 @@ impl Reading {
             (Alert::WebhooksFailing, Some(rate)),
             (Alert::CompareLate, Some(age(self.compared))),
             (Alert::EventsUnmatched, Some(tally.unmatched)),
+            (Alert::AuditLate, Some(age(self.sealed))),
         ];
         let known = measured.into_iter();
         known.filter_map(|(it, value)| Some((it, value?))).collect()
@@ -201,6 +209,7 @@ mod tests {
             reconciled: Some(NOON - Duration::minutes(15)),
             retired: Some(NOON - Duration::minutes(5)),
             compared: Some(NOON - Duration::days(2)),
+            sealed: Some(NOON - Duration::minutes(30)),
             depth: Some(Depth {
                 due: 60,
                 hidden: 40,
@@ -222,6 +231,7 @@ mod tests {
             reconciled: Some(NOON - Duration::seconds(901)),
             retired: Some(NOON - Duration::seconds(301)),
             compared: Some(NOON - Duration::days(2) - Duration::SECOND),
+            sealed: Some(NOON - Duration::seconds(1_801)),
             depth: Some(Depth {
                 due: 61,
                 hidden: 40,

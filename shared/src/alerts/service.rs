@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::model::{Alert, Change, Raised, Reading};
 use crate::{
     app::Parts,
-    events::{Act, Actor, Event},
+    events::{Act, Event},
     jobs::{self, Job},
     metrics, reconcile,
     store::{Guard, StoreError, Write, keys},
@@ -44,20 +44,15 @@ async fn look(app: &Parts, job: Job) -> Result<(), StoreError> {
         return Ok(());
     }
     next.version += 1;
-    let act = Act {
-        actor: Actor::Job {
-            name: job.name().to_owned(),
-            run: app.ids.mint(),
-        },
-        request: None,
-    };
+    let act = Act::of_job(job.name(), app.ids.mint());
     let mut writes = vec![Write::put(key, &next, guard)?];
     for change in &changes {
         let event = match *change {
             Change::Raised(alert, value) => Event::AlertRaised { alert, value },
             Change::Cleared(alert) => Event::AlertCleared { alert },
         };
-        writes.push(act.write(app, app.config.operators(), event)?);
+        let tenant = app.config.operators();
+        writes.push(act.write_change(app, tenant, event, known.as_ref(), Some(&next))?);
     }
     match app.store.commit(writes).await {
         Ok(()) => {}
@@ -91,10 +86,8 @@ pub async fn standing(app: &Parts) -> Result<(Reading, Raised), StoreError> {
 
 async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let standing = keys::alerts();
-    let (replayed, reconciled, retired, compared, tally, known, depth) = tokio::join!(
-        jobs::last_success(app, Job::DlqReplay),
-        jobs::last_success(app, Job::Reconcile),
-        jobs::last_success(app, Job::Retire),
+    let (beats, compared, tally, known, depth) = tokio::join!(
+        jobs::last_successes(app),
         reconcile::last_comparison(app),
         webhooks::tally_of_late(app),
         app.store.get(&standing),
@@ -103,11 +96,13 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let depth = depth.inspect_err(|error| {
         tracing::warn!(error = telemetry::chain(error), "the queue was not counted");
     });
+    let [(_, replayed), (_, reconciled), (_, retired), (_, sealed)] = beats?;
     let reading = Reading {
-        replayed: replayed?,
-        reconciled: reconciled?,
-        retired: retired?,
+        replayed,
+        reconciled,
+        retired,
         compared: compared?,
+        sealed,
         depth: depth.ok(),
         tally: tally?,
     };

@@ -101,7 +101,7 @@ pub enum Way {
 impl Way {
     pub fn of(actor: &Actor) -> Self {
         match actor {
-            Actor::User { .. } | Actor::Guest { .. } | Actor::Stranger { .. } => Self::Person,
+            Actor::User { .. } | Actor::Guest { .. } | Actor::Stranger => Self::Person,
             Actor::Mux {
                 via: Via::Webhook, ..
             } => Self::Webhook,

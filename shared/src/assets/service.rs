@@ -129,7 +129,7 @@ pub fn step(
         writes.push(Due { at, what }.write()?);
     }
     if let Some(event) = event.or_else(|| next.events_since(before)) {
-        writes.push(act.write(app, next.tenant, event)?);
+        writes.push(act.write_change(app, next.tenant, event, Some(before), Some(&*next))?);
     }
     Ok(writes)
 }

@@ -52,6 +52,17 @@ impl FromRequestParts<App> for Admin {
     }
 }
 
+/// Somebody who looks into what was done.
+pub struct Auditor(pub Member);
+
+impl FromRequestParts<App> for Auditor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        allowed(member(parts, app).await?, Role::audits).map(Self)
+    }
+}
+
 /// Somebody who operates the portal: an admin of the one organisation that does.
 pub struct Operator(pub Member);
 
@@ -115,6 +126,7 @@ async fn member(parts: &Parts, app: &App) -> Result<Member, Problem> {
         user: ids::from_external(issuer, &session.user),
         role: role.ok_or(Problem::new(Kind::Forbidden, "your role is not known here"))?,
         request: parts.extensions.get().copied(),
+        address: parts.extensions.get().copied(),
     })
 }
 

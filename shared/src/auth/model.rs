@@ -1,6 +1,7 @@
 //! What a person may be. No I/O.
 
 use crate::{
+    address::ClientAddress,
     events::{Act, Actor},
     ids::{RequestId, TenantId, UserId},
 };
@@ -46,6 +47,11 @@ impl Role {
         self == Self::Admin
     }
 
+    /// May read the audit log, and erase what in it is about a person.
+    pub fn audits(self) -> bool {
+        matches!(self, Self::Admin | Self::Compliance)
+    }
+
     /// May upload, change, share and take back.
     pub fn edits(self) -> bool {
         matches!(self, Self::Admin | Self::Agency)
@@ -59,6 +65,7 @@ pub struct Member {
     pub user: UserId,
     pub role: Role,
     pub request: Option<RequestId>,
+    pub address: Option<ClientAddress>,
 }
 
 impl Member {
@@ -67,6 +74,7 @@ impl Member {
         Act {
             actor: Actor::User { id: self.user },
             request: self.request,
+            address: self.address,
         }
     }
 }

@@ -148,6 +148,7 @@ pub(super) async fn note(
     let guard = known
         .as_ref()
         .map_or(Guard::Absent, |it| Guard::Version(it.version));
+    let before = known.clone();
     let case = match known {
         Some(known) if !matches!(known.state, State::Waiting { .. }) => return Ok(()),
         Some(known) => known,
@@ -173,7 +174,8 @@ pub(super) async fn note(
     let told = tell(&mut case);
     let mut writes = vec![row(&case, guard, now)?];
     for event in told.iter().cloned() {
-        writes.push(act.write(app, app.config.operators(), event)?);
+        let tenant = app.config.operators();
+        writes.push(act.write_change(app, tenant, event, before.as_ref(), Some(&case))?);
     }
     app.store.commit(writes).await?;
     for event in &told {

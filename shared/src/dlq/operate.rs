@@ -218,7 +218,7 @@ impl Mode<'_> {
         // became of it: its event is dealt with.
         let with = |outcome| {
             Ok(vec![
-                replayed(app, operator, case.id, Some(outcome))?,
+                replayed(app, operator, case, None, Some(outcome))?,
                 Write::delete(keys::case(case.id), Guard::None),
             ])
         };
@@ -239,11 +239,14 @@ impl Mode<'_> {
 fn replayed(
     app: &Parts,
     operator: &Member,
-    letter: DeadLetterId,
+    case: &Case,
+    after: Option<&Case>,
     outcome: Option<Outcome>,
 ) -> Result<Write, StoreError> {
+    let letter = case.id;
     let replayed = Event::LetterReplayed { letter, outcome };
-    operator.act().write(app, app.config.operators(), replayed)
+    let act = operator.act();
+    act.write_change(app, app.config.operators(), replayed, Some(case), after)
 }
 
 /// What was found of a case when a replay was written down.
@@ -260,10 +263,11 @@ async fn close(
     effect: &Result<Effect, InVain>,
 ) -> Result<Closed, StoreError> {
     let (now, guard) = (app.clock.now(), Guard::Version(case.version));
-    let (row, outcome) = match effect {
+    let (row, after, outcome) = match effect {
         Ok(effect) if effect.outcome != Outcome::Duplicate => return Ok(Closed::Noted),
         Ok(effect) => (
             Write::delete(keys::case(case.id), Guard::None),
+            None,
             Some(effect.outcome),
         ),
         Err(failure) => {
@@ -271,11 +275,11 @@ async fn close(
             tried.reason = failure.reason;
             tried.class = failure.reason.class();
             tried.version += 1;
-            (cases::row(&tried, guard, now)?, None)
+            (cases::row(&tried, guard, now)?, Some(tried), None)
         }
     };
-    let event = replayed(app, operator, case.id, outcome)?;
-    match app.store.commit(vec![row, event.clone()]).await {
+    let event = replayed(app, operator, case, after.as_ref(), outcome)?;
+    match app.store.commit(vec![row, event]).await {
         Ok(()) => return Ok(Closed::Noted),
         Err(StoreError::Conflict { write: 0 }) => {}
         Err(error) => return Err(error),
@@ -285,7 +289,9 @@ async fn close(
         return Ok(Closed::Gone);
     }
     // It was tried by itself meanwhile: that an operator asked for it stays true.
-    app.store.commit(vec![event]).await?;
+    let (letter, tenant) = (case.id, app.config.operators());
+    let asked = Event::LetterReplayed { letter, outcome };
+    operator.act().note(app, tenant, asked).await?;
     Ok(Closed::Noted)
 }
 
@@ -356,12 +362,11 @@ pub(super) async fn discard(
             reason: reason.clone(),
         },
         version: before.version + 1,
-        ..before
+        ..before.clone()
     };
     let discarded = Event::LetterDiscarded { letter: id, reason };
-    let event = operator
-        .act()
-        .write(app, app.config.operators(), discarded)?;
+    let (act, tenant) = (operator.act(), app.config.operators());
+    let event = act.write_change(app, tenant, discarded, Some(&before), Some(&case))?;
     let writes = vec![cases::row(&case, guard, now)?, event];
     app.store.commit(writes).await?;
     Ok(case)

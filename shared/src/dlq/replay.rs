@@ -17,7 +17,7 @@ use super::{
 use crate::{
     alerts,
     app::Parts,
-    events::{Act, Actor, Via},
+    events::{Act, Via},
     ids::RunId,
     jobs::{self, Job},
     store::StoreError,
@@ -85,13 +85,7 @@ pub async fn replay(app: &Parts) -> Result<Option<Pass>, ReplayError> {
 
 async fn run(app: &Parts, id: RunId) -> Result<Pass, ReplayError> {
     let (started, mut pass) = (Instant::now(), Pass::default());
-    let act = &Act {
-        actor: Actor::Job {
-            name: Job::DlqReplay.name().to_owned(),
-            run: id,
-        },
-        request: None,
-    };
+    let act = &Act::of_job(Job::DlqReplay.name(), id);
     while started.elapsed() < BUDGET {
         let calls = (0..RECEIVERS).map(|_| app.dead_letters.receive());
         let (mut messages, mut failure) = (Vec::new(), None);

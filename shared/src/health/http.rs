@@ -48,12 +48,7 @@ async fn health(State(app): State<App>) -> Json<HealthBody> {
     let now = app.clock.now();
     let beats = tokio::time::timeout(PATIENCE, jobs::last_successes(&app)).await;
     let jobs = match beats {
-        Ok(Ok(beats)) => {
-            let bodies = beats.into_iter();
-            bodies
-                .map(|(job, last)| JobBody::of(job, last, now))
-                .collect()
-        }
+        Ok(Ok(jobs)) => jobs.map(|(job, last)| JobBody::of(job, last, now)).into(),
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
     Json(HealthBody {

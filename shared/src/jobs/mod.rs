@@ -10,5 +10,5 @@ mod service;
 pub use self::{
     http::{RunBody, Scheduled},
     model::{Job, Lease},
-    service::{alone, last_success, last_successes},
+    service::{alone, last_successes},
 };

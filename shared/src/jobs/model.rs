@@ -14,16 +14,24 @@ pub enum Job {
     Reconcile,
     /// Does what is due about links.
     Retire,
+    /// Seals the audit log.
+    AuditSeal,
 }
 
 impl Job {
-    pub const ALL: [Self; 3] = [Self::DlqReplay, Self::Reconcile, Self::Retire];
+    pub const ALL: [Self; 4] = [
+        Self::DlqReplay,
+        Self::Reconcile,
+        Self::Retire,
+        Self::AuditSeal,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::DlqReplay => "dlq-replay",
             Self::Reconcile => "reconcile",
             Self::Retire => "retire",
+            Self::AuditSeal => "audit-seal",
         }
     }
 }

@@ -49,14 +49,13 @@ pub async fn alone<T, E: From<StoreError>>(
     done.map(Some)
 }
 
-/// When a job last went well; `None` if it never did.
-pub async fn last_success(app: &Parts, job: Job) -> Result<Option<OffsetDateTime>, StoreError> {
-    let lease: Option<Lease> = app.store.get(&keys::job(job.name())).await?;
-    Ok(lease.and_then(|it| it.last_success))
-}
-
-/// The same of every job, in the order of [`Job::ALL`].
-pub async fn last_successes(app: &Parts) -> Result<Vec<(Job, Option<OffsetDateTime>)>, StoreError> {
-    let beats = Job::ALL.map(|job| async move { Ok((job, last_success(app, job).await?)) });
-    futures::future::try_join_all(beats).await
+/// When each job last went well; `None` if it never did. One round trip.
+pub async fn last_successes(app: &Parts) -> Result<[(Job, Option<OffsetDateTime>); 4], StoreError> {
+    let keys = Job::ALL.map(|it| keys::job(it.name()));
+    let leases: Vec<Option<Lease>> = app.store.get_many(&keys).await?;
+    let mut leases = leases.into_iter();
+    Ok(Job::ALL.map(|job| {
+        let lease = leases.next().flatten();
+        (job, lease.and_then(|it| it.last_success))
+    }))
 }

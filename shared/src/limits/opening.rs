@@ -13,7 +13,7 @@ use crate::{
     events::{Act, Actor, Event},
     ids::{RequestId, ShareId, TenantId},
     metrics,
-    store::{Guard, Place, StoreError, keys},
+    store::{Place, StoreError},
     telemetry,
 };
 
@@ -60,13 +60,13 @@ pub async fn unknown_token(
     let asked = Asked::new(app, Rule::UnknownTokensPerAddress, &subject(address));
     let attempt = asked.attempt(app, None).await?;
     if attempt.held.is_none() && !attempt.view.noted {
-        let address = asked.pseudonym.clone();
-        let actor = Actor::Stranger {
-            address: address.clone(),
+        let act = Act {
+            actor: Actor::Stranger,
+            request,
+            address,
         };
-        let act = Act { actor, request };
         let tries = asked.limit.most.into();
-        let guessing = Event::TokenGuessing { address, tries };
+        let guessing = Event::TokenGuessing { tries };
         let operators = app.config.operators();
         note(app, &asked, &act, operators, ("token-guessing", guessing)).await;
     }
@@ -103,9 +103,7 @@ async fn note(app: &Parts, asked: &Asked, act: &Act, tenant: TenantId, (alert, e
         let Place::Taken(_) = place else {
             return Ok(());
         };
-        let envelope = act.envelope(app, tenant, event);
-        let key = keys::event(tenant, envelope.id);
-        let written = app.store.put(&key, &envelope, Guard::Absent).await;
+        let written = act.note(app, tenant, event).await;
         if let Err(error) = written {
             // The next request notes it.
             app.store.leave(&asked.key, NOTED, &mark).await?;

@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     app::Parts,
     assets::{self, Asset, AssetError, Ending, Stamp},
-    events::{Act, Actor},
+    events::Act,
     ids::RunId,
     jobs::Job,
     mux::{AssetNews, AssetStage, MuxAssetId, MuxError, MuxEventId, Subject},
@@ -55,16 +55,9 @@ impl AskError {
 
 impl<'a> Asking<'a> {
     pub(super) fn new(app: &'a Parts, run: RunId, time: Duration) -> Self {
-        let actor = Actor::Job {
-            name: Job::Reconcile.name().to_owned(),
-            run,
-        };
         Self {
             app,
-            act: Act {
-                actor,
-                request: None,
-            },
+            act: Act::of_job(Job::Reconcile.name(), run),
             by: MuxEventId::new(format!("reconcile {run}")),
             until: app.clock.now() + time,
             limited: false,

@@ -4,7 +4,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    manage::millis,
+    manage::{Refused, millis},
     model::{Cut, Duty, Playback, ShareLink, State},
     rows,
 };
@@ -45,7 +45,8 @@ impl CutError {
 }
 
 /// Cuts a link that was taken back this moment, for somebody who waits. What fails, the job does.
-pub(super) async fn now(app: &Parts, act: &Act, link: &ShareLink) -> Result<ShareLink, CutError> {
+pub(super) async fn now(app: &Parts, act: &Act, refused: &Refused) -> Result<ShareLink, CutError> {
+    let link = &refused.link;
     let deleting = delete_all(app, link);
     let deleted = tokio::time::timeout(PATIENCE, deleting).await;
     let (gone, failed) = deleted.unwrap_or((Vec::new(), Some(CutError::Late)));
@@ -53,16 +54,26 @@ pub(super) async fn now(app: &Parts, act: &Act, link: &ShareLink) -> Result<Shar
         let error = telemetry::chain(&error);
         tracing::warn!(share.id = %link.id, error, "mux has still to delete playback ids");
     }
-    Ok(settle(app, act, link, &gone, None).await?)
+    let told = Told {
+        gone: &gone,
+        refused_after_ms: Some(refused.after_ms),
+        held_until: None,
+    };
+    Ok(settle(app, act, link, told).await?)
 }
 
 /// Notes how fast a link was refused, and that it is cut, if it gave nothing out.
 pub(super) async fn note(
     app: &Parts,
     act: &Act,
-    link: &ShareLink,
+    refused: &Refused,
 ) -> Result<ShareLink, StoreError> {
-    settle(app, act, link, &[], None).await
+    let told = Told {
+        gone: &[],
+        refused_after_ms: Some(refused.after_ms),
+        held_until: None,
+    };
+    settle(app, act, &refused.link, told).await
 }
 
 /// Cuts a link whose time has come. The error of what has still to be done; it is on the agenda again.
@@ -77,7 +88,12 @@ pub(super) async fn due(
     let pause: Duration = tried / 2;
     let pause = pause.clamp(PAUSE_MIN, PAUSE_MAX);
     let held = failed.is_some().then_some(now + pause);
-    settle(app, act, link, &gone, held).await?;
+    let told = Told {
+        gone: &gone,
+        refused_after_ms: None,
+        held_until: held,
+    };
+    settle(app, act, link, told).await?;
     Ok(failed.map_or(Ok(()), Err))
 }
 
@@ -111,34 +127,46 @@ async fn delete(app: &Parts, playback: &Playback) -> Result<(), CutError> {
     Err(CutError::Doubtful)
 }
 
+/// What there is to write down about a link.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    gone: &'a [Playback],
+    refused_after_ms: Option<u64>,
+    held_until: Option<OffsetDateTime>,
+}
+
 /// Writes down what is gone; and if that is all, that the link is cut. Reads and writes again if
 /// somebody was faster.
 async fn settle(
     app: &Parts,
     act: &Act,
     link: &ShareLink,
-    gone: &[Playback],
-    held: Option<OffsetDateTime>,
+    told: Told<'_>,
 ) -> Result<ShareLink, StoreError> {
     let (mut attempt, mut before) = (1, link.clone());
-    // What the caller measured is not in the table yet.
-    let measured = link.refused_after_ms;
     loop {
         let now = app.clock.now();
         let mut next = before.clone();
-        next.playbacks.retain(|it| !gone.contains(it));
-        next.refused_after_ms = next.refused_after_ms.or(measured);
-        next.held_until = held;
-        let mut events = Vec::new();
+        next.playbacks.retain(|it| !told.gone.contains(it));
+        next.refused_after_ms = next.refused_after_ms.or(told.refused_after_ms);
+        next.held_until = told.held_until;
+        let (mut events, share) = (Vec::new(), next.id);
         let over = before.over_at() <= now;
         let playing = next.shared_until.is_some_and(|until| now < until);
         if over && next.cut.is_none() && next.playbacks.is_empty() && !playing {
-            let (cut, share) = (cut(&next, now), next.id);
+            let cut = cut(&next, now);
             next.cut = Some(cut);
             if next.state == State::Active {
                 events.push(Event::ShareExpired { share });
             }
             events.push(Event::ShareCut { share, cut });
+        } else {
+            let count = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+            events.push(Event::ShareCutting {
+                share,
+                gone: count(before.playbacks.len() - next.playbacks.len()),
+                left: count(next.playbacks.len()),
+            });
         }
         let writes = rows::step(app, &before, &mut next, act, events)?;
         match app.store.commit(writes).await {

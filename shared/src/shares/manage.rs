@@ -30,24 +30,28 @@ pub(super) async fn revoke(
     member: &Member,
     id: ShareId,
 ) -> Result<ShareLink, ShareError> {
-    let Some(revoked) = refuse(app, member, id).await? else {
+    let Some(refused) = refuse(app, member, id).await? else {
         return find(app, member.tenant, id).await;
     };
-    match cut::now(app, &member.act(), &revoked).await {
+    match cut::now(app, &member.act(), &refused).await {
         Ok(link) => Ok(link),
         Err(error) => {
             tracing::warn!(share.id = %id, error = telemetry::chain(&error), "not cut at once");
-            Ok(revoked)
+            Ok(refused.link)
         }
     }
 }
 
+/// A link that opens for nobody any more.
+pub(super) struct Refused {
+    /// As it was written.
+    pub link: ShareLink,
+    /// How long that took.
+    pub after_ms: u64,
+}
+
 /// The first half: it opens for nobody. `None`, if it was over before.
-async fn refuse(
-    app: &Parts,
-    member: &Member,
-    id: ShareId,
-) -> Result<Option<ShareLink>, ShareError> {
+async fn refuse(app: &Parts, member: &Member, id: ShareId) -> Result<Option<Refused>, ShareError> {
     let asked_at = app.clock.now();
     let mut attempt = 1;
     loop {
@@ -65,8 +69,10 @@ async fn refuse(
         let writes = rows::step(app, &before, &mut next, &member.act(), vec![revoked])?;
         match app.store.commit(writes).await {
             Ok(()) => {
-                next.refused_after_ms = Some(millis(asked_at, app.clock.now()));
-                return Ok(Some(next));
+                return Ok(Some(Refused {
+                    after_ms: millis(asked_at, app.clock.now()),
+                    link: next,
+                }));
             }
             Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error.into()),
@@ -200,15 +206,15 @@ async fn take_back(
     member: &Member,
     id: ShareId,
 ) -> Result<Option<ShareLink>, ShareError> {
-    let Some(revoked) = refuse(app, member, id).await? else {
+    let Some(refused) = refuse(app, member, id).await? else {
         return Ok(None);
     };
-    match cut::note(app, &member.act(), &revoked).await {
+    match cut::note(app, &member.act(), &refused).await {
         Ok(link) => Ok(Some(link)),
         // The job finds it; only how fast it was refused is not known exactly.
         Err(error) => {
             tracing::warn!(share.id = %id, error = telemetry::chain(&error), "not measured");
-            Ok(Some(revoked))
+            Ok(Some(refused.link))
         }
     }
 }

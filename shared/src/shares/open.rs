@@ -16,10 +16,10 @@ use crate::{
     app::Parts,
     assets::{Asset, Status},
     events::{Act, Actor, Event},
-    ids::{AssetId, RequestId, TenantId, UserId},
+    ids::{AssetId, RequestId, UserId},
     limits,
     mux::{Audience, PlaybackId, SigningError, Terms},
-    store::{Guard, StoreError, keys},
+    store::keys,
     telemetry,
 };
 
@@ -163,6 +163,7 @@ pub(super) async fn knock(
         act: Act {
             actor,
             request: asked.request,
+            address: asked.address,
         },
     })
 }
@@ -195,7 +196,7 @@ pub(super) async fn refused(app: &Parts, act: &Act, link: &ShareLink, refusal: &
         share: link.id,
         reason: refusal.to_string(),
     };
-    if let Err(error) = note(app, act, link.tenant, event).await {
+    if let Err(error) = act.note(app, link.tenant, event).await {
         let error = telemetry::chain(&error);
         tracing::error!(share.id = %link.id, error, "a refusal could not be noted");
     }
@@ -237,11 +238,11 @@ async fn plays(
         let public = public.cloned().ok_or(ShareError::NotReady)?;
         tracing::error!(alert = "unsigned-playback", share.id = %link.id, asset.id = %asset.id,
             "a public playback id is given out");
-        note(app, act, link.tenant, event).await?;
+        act.note(app, link.tenant, event).await?;
         return Ok((link, Plays::Public(public)));
     };
     if let Some(own) = link.own(mux_asset).cloned() {
-        note(app, act, link.tenant, event).await?;
+        act.note(app, link.tenant, event).await?;
         return Ok((link, Plays::Signed(own)));
     }
     let (link, playback) = own::give(app, act, link, asset, event, now).await?;
@@ -287,22 +288,6 @@ fn sign(
         storyboard,
         expires_at,
     })
-}
-
-/// An event that reports no change of a row. Not written, not done: what cannot be proved is not given.
-pub(super) async fn note(
-    app: &Parts,
-    act: &Act,
-    tenant: TenantId,
-    event: Event,
-) -> Result<(), StoreError> {
-    let envelope = act.envelope(app, tenant, event);
-    let key = keys::event(tenant, envelope.id);
-    match app.store.put(&key, &envelope, Guard::Absent).await {
-        // The id is new, so what stands there is this very event, and its first answer was lost.
-        Err(StoreError::Conflict { .. }) => Ok(()),
-        done => done,
-    }
 }
 
 /// The videos of a list that can be watched, or will be, in its order.

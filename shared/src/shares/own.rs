@@ -85,7 +85,7 @@ async fn write(
                 // It was written, and only the answer was lost.
                 return Ok((before, Given::Made));
             }
-            super::open::note(app, act, before.tenant, event).await?;
+            act.note(app, before.tenant, event).await?;
             return Ok((before, Given::Known(known)));
         }
         let mut next = before.clone();
@@ -98,7 +98,7 @@ async fn write(
         } else {
             let until = next.token_expiry(now);
             if next.shared_until.is_some_and(|known| until <= known) {
-                super::open::note(app, act, before.tenant, event).await?;
+                act.note(app, before.tenant, event).await?;
                 return Ok((before, Given::Shared));
             }
             next.shared_until = Some((until + AHEAD).min(next.expires_at));

@@ -118,7 +118,9 @@ pub(super) async fn set(
         let changed = Event::PolicyChanged {
             policy: policy.clone(),
         };
-        let event = member.act().write(app, member.tenant, changed)?;
+        let rows = (Some(&before.policy), Some(&next.policy));
+        let act = member.act();
+        let event = act.write_change(app, member.tenant, changed, rows.0, rows.1)?;
         let writes = vec![Write::put(key.clone(), &next, guard)?, event];
         match app.store.commit(writes).await {
             Ok(()) => return Ok(policy),

@@ -13,7 +13,7 @@ use crate::{
     alerts,
     app::Parts,
     assets::Asset,
-    events::{Act, Actor},
+    events::Act,
     ids::{AssetId, RunId, ShareId, TenantId},
     jobs::{self, Job},
     mux::{MuxAssetId, MuxError},
@@ -72,16 +72,9 @@ struct Round<'a> {
 
 async fn run(app: &Parts, run: RunId) -> Result<Retired, RetireError> {
     let now = app.clock.now();
-    let actor = Actor::Job {
-        name: Job::Retire.name().to_owned(),
-        run,
-    };
     let mut round = Round {
         app,
-        act: Act {
-            actor,
-            request: None,
-        },
+        act: Act::of_job(Job::Retire.name(), run),
         until: now + BUDGET,
         limited: false,
         did: Retired::default(),

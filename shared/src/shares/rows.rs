@@ -75,7 +75,8 @@ pub(super) fn step(
         writes.push(agenda(next)?);
     }
     for event in events {
-        writes.push(act.write(app, next.tenant, event)?);
+        let rows = (Some(before), Some(&*next));
+        writes.push(act.write_change(app, next.tenant, event, rows.0, rows.1)?);
     }
     Ok(writes)
 }
@@ -90,7 +91,7 @@ pub(super) fn first(
     let mut writes = vec![
         row(link, Guard::Absent)?,
         agenda(link)?,
-        act.write(app, link.tenant, event)?,
+        act.write_change(app, link.tenant, event, None, Some(link))?,
     ];
     let pointer = Pointer { points_to: link.id };
     for asset in link.assets.iter().skip(1) {

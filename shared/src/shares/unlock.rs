@@ -10,7 +10,7 @@ use super::{
     gate::Lock,
     grant::Grant,
     model::ShareLink,
-    open::{Admitted, Asked, knock, note, refused},
+    open::{Admitted, Asked, knock, refused},
     token::Digested,
 };
 use crate::{
@@ -66,7 +66,7 @@ pub(super) async fn unlock(app: &Parts, asked: &Asked, key: Key) -> Result<Unloc
     if let Actor::Guest { session, .. } = &mut act.actor {
         *session = Some(grant.session);
     }
-    let mut by = Vec::new();
+    let (mut by, mut came) = (Vec::new(), None);
     if let Some(password) = key.password {
         if link.rules.password.is_none() {
             return Err(ShareError::Field("this link asks for no password"));
@@ -89,6 +89,7 @@ pub(super) async fn unlock(app: &Parts, asked: &Asked, key: Key) -> Result<Unloc
         attempt(app, &act, &link, Shown::Code, right, ShareError::WrongCode).await?;
         limits::give_back(app, tried).await?;
         grant.email = Some(whom);
+        came = Some(email.as_str().to_owned());
         by.push(Shown::Code);
     }
     if by.is_empty() {
@@ -97,7 +98,12 @@ pub(super) async fn unlock(app: &Parts, asked: &Asked, key: Key) -> Result<Unloc
         ));
     }
     let unlocked = Event::ShareUnlocked { share: link.id, by };
-    note(app, &act, link.tenant, unlocked).await?;
+    let mut entry = act.envelope(app, link.tenant, unlocked);
+    if let Some(email) = came {
+        // Who it was, until somebody asks for it to be erased.
+        entry.tell(app, "email", email);
+    }
+    entry.note(app).await?;
     let visitor = super::gate::Visitor {
         grant: Some(grant.clone()),
         user: None,
@@ -133,7 +139,7 @@ async fn attempt(
         return Ok(());
     }
     let event = Event::ShareNotUnlocked { share: link.id, by };
-    note(app, act, link.tenant, event).await?;
+    act.note(app, link.tenant, event).await?;
     Err(wrong)
 }
 

@@ -1,5 +1,5 @@
-//! Where an item is: its key, the indexes that show it, and when it may be swept. Which keys there are
-//! is not decided here (`keys`).
+//! What a key is: where an item stands, in which lists, and how a list is addressed. Which keys there
+//! are is in `keys.rs`.
 
 use std::collections::HashMap;
 
@@ -75,11 +75,14 @@ impl Key {
         attributes
     }
 
-    /// Where a page of this index goes on after this item.
-    pub(super) fn start(&self, index: &str) -> Attributes {
+    /// Where a page of this listing goes on after this item.
+    pub(super) fn start(&self, listing: &Listing) -> Attributes {
+        let Some(index) = listing.index else {
+            return self.address();
+        };
         let mut attributes = self.attributes();
-        let of_index = |name: &str| !index.is_empty() && name.starts_with(index);
-        attributes.retain(|name, _| matches!(name.as_str(), "pk" | "sk") || of_index(name));
+        attributes
+            .retain(|name, _| matches!(name.as_str(), "pk" | "sk") || name.starts_with(index));
         attributes
     }
 
@@ -94,13 +97,11 @@ fn text(name: &str, value: &str) -> (String, AttributeValue) {
     (name.to_owned(), AttributeValue::S(value.to_owned()))
 }
 
-/// The table itself, where a listing names an index.
-pub(super) const TABLE: &str = "";
-
-/// The items of one partition of an index, newest first unless it says otherwise.
+/// The items of one partition of an index or of the table, newest first unless it says otherwise.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    pub(super) index: &'static str,
+    /// None: the table itself.
+    pub(super) index: Option<&'static str>,
     pub(super) partition: String,
     /// From which sort key to which, both included.
     pub(super) range: Option<(String, String)>,
@@ -110,10 +111,23 @@ pub struct Listing {
 impl Listing {
     pub(super) fn new(index: &'static str, partition: impl Into<String>) -> Self {
         Self {
-            index,
+            index: Some(index),
             partition: partition.into(),
             range: None,
             oldest_first: false,
+        }
+    }
+
+    /// The name of one of the two attributes that it is ordered by.
+    pub(super) fn attribute(&self, part: &str) -> String {
+        format!("{}{part}", self.index.unwrap_or_default())
+    }
+
+    /// From one sort key to another, both included.
+    pub(super) fn between(self, from: String, to: String) -> Self {
+        Self {
+            range: Some((from, to)),
+            ..self
         }
     }
 }

@@ -7,12 +7,14 @@ mod error;
 mod key;
 pub mod keys;
 mod large;
+mod many;
 mod places;
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     Client,
+    operation::query::builders::QueryFluentBuilder,
     types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -161,7 +163,7 @@ impl Store {
         ))
     }
 
-    /// A page of an index, or of one partition of the table itself, after the item with this key.
+    /// A page of a listing, after the item with this key.
     pub async fn list<T: DeserializeOwned>(
         &self,
         listing: &Listing,
@@ -169,28 +171,34 @@ impl Store {
         limit: u32,
     ) -> Result<Page<T>, StoreError> {
         let call = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .set_index_name((!listing.index.is_empty()).then(|| listing.index.to_owned()))
-            .expression_attribute_names("#pk", format!("{}pk", listing.index))
-            .expression_attribute_values(":pk", AttributeValue::S(listing.partition.clone()))
-            .set_exclusive_start_key(after.map(|key| key.start(listing.index)))
-            .scan_index_forward(listing.oldest_first)
+            .query(listing)
+            .set_exclusive_start_key(after.map(|key| key.start(listing)))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        let call = match listing.range.clone() {
-            None => call.key_condition_expression("#pk = :pk"),
-            Some((from, to)) => call
-                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
-                .expression_attribute_names("#sk", format!("{}sk", listing.index))
-                .expression_attribute_values(":from", AttributeValue::S(from))
-                .expression_attribute_values(":to", AttributeValue::S(to)),
-        };
         let output = call.send().await.map_err(StoreError::of)?;
         Ok(Page {
             more: output.last_evaluated_key.is_some(),
             items: serde_dynamo::from_items(output.items.unwrap_or_default())?,
         })
+    }
+
+    fn query(&self, listing: &Listing) -> QueryFluentBuilder {
+        let call = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .set_index_name(listing.index.map(str::to_owned))
+            .consistent_read(listing.index.is_none())
+            .expression_attribute_names("#pk", listing.attribute("pk"))
+            .expression_attribute_values(":pk", AttributeValue::S(listing.partition.clone()))
+            .scan_index_forward(listing.oldest_first);
+        match listing.range.clone() {
+            None => call.key_condition_expression("#pk = :pk"),
+            Some((from, to)) => call
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+                .expression_attribute_names("#sk", listing.attribute("sk"))
+                .expression_attribute_values(":from", AttributeValue::S(from))
+                .expression_attribute_values(":to", AttributeValue::S(to)),
+        }
     }
 
     /// One item, in one round trip and at half of what a transaction costs.

@@ -53,7 +53,9 @@ pub(super) async fn create(
     };
     let mut writes = vec![
         assets::row(&asset, Guard::Absent)?,
-        member.act().write(app, member.tenant, requested)?,
+        member
+            .act()
+            .write_change(app, member.tenant, requested, None, Some(&asset))?,
     ];
     let user = member.user.to_string();
     let taken = limits::take(app, Rule::UploadsPerUser, &user, None).await;

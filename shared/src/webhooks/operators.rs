@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 
 use super::model::{RECEIPT_LIFE, Receipt};
 use crate::{
+    address::ClientAddress,
     app::App,
     assets::PageQuery,
     auth::Operator,
@@ -113,7 +114,7 @@ struct RunBody {
 }
 
 /// A run that somebody began.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Run {
     by: UserId,
@@ -150,7 +151,9 @@ async fn begin(
     let key = keys::replay_run(run).expiring(app.clock.now() + RECEIPT_LIFE);
     let writes = vec![
         Write::put(key, &row, Guard::Absent)?,
-        operator.act().write(&app, operator.tenant, begun)?,
+        operator
+            .act()
+            .write_change(&app, operator.tenant, begun, None, Some(&row))?,
     ];
     app.store.commit(writes).await?;
     Ok((StatusCode::CREATED, Json(RunBody { run, secret })).into_response())
@@ -174,6 +177,7 @@ struct EndedBody {
 async fn end(
     State(app): State<App>,
     request: Option<RequestId>,
+    address: Option<ClientAddress>,
     Path(run): Path<RunId>,
     Json(body): Json<EndBody>,
 ) -> Result<Json<EndedBody>, Problem> {
@@ -190,6 +194,7 @@ async fn end(
     let act = Act {
         actor: Actor::User { id: before.by },
         request,
+        address,
     };
     let ended = Event::ReplayEnded {
         run,
@@ -199,12 +204,18 @@ async fn end(
     let next = Run {
         ended: true,
         version: before.version + 1,
-        ..before
+        ..before.clone()
     };
     let key = key.expiring(app.clock.now() + RECEIPT_LIFE);
     let writes = vec![
         Write::put(key, &next, Guard::Version(before.version))?,
-        act.write(&app, app.config.operators(), ended)?,
+        act.write_change(
+            &app,
+            app.config.operators(),
+            ended,
+            Some(&before),
+            Some(&next),
+        )?,
     ];
     app.store.commit(writes).await?;
     Ok(Json(EndedBody { run }))

@@ -158,6 +158,7 @@ pub(crate) async fn apply(app: &Parts, told: &Told<'_>) -> Result<Effect, StoreE
                     via: told.via,
                 },
                 request: told.request,
+                address: None, // of Mux, not of a person
             };
             writes.extend(assets::step(app, before, next, &act, None)?);
         }

@@ -13,6 +13,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    /// As it came, for what is not JSON.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -23,6 +25,7 @@ impl Answer {
             status: parts.status,
             headers: parts.headers,
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            bytes: bytes.into(),
         }
     }
 

@@ -178,6 +178,17 @@ impl TestApp {
 
     /// What the domain events of a type say, oldest first.
     pub(crate) async fn event_data(&self, kind: &str) -> Vec<Value> {
+        let mut events = self.events(kind).await;
+        events.iter_mut().map(|it| it["data"].take()).collect()
+    }
+
+    /// The one domain event of a type.
+    pub(crate) async fn event(&self, kind: &str) -> Value {
+        let [event] = self.events(kind).await.try_into().unwrap();
+        event
+    }
+
+    async fn events(&self, kind: &str) -> Vec<Value> {
         let client = self.aws.clients().dynamodb;
         let (mut found, mut pages) = (
             Vec::new(),
@@ -196,11 +207,11 @@ impl TestApp {
         while let Some(page) = pages.next().await {
             for item in page.unwrap().items.unwrap_or_default() {
                 let event: Value = serde_dynamo::from_item(item).unwrap();
-                found.push((text(&event, "id").to_owned(), event["data"].clone()));
+                found.push((text(&event, "id").to_owned(), event));
             }
         }
         found.sort_by(|a, b| a.0.cmp(&b.0));
-        found.into_iter().map(|(_, data)| data).collect()
+        found.into_iter().map(|(_, event)| event).collect()
     }
 
     /// The bodies of the dead letters that wait in the queue.

@@ -1,107 +1,20 @@
 //! What happened, in the past tense. Written with the change it reports; read by audit,
 //! notifications and cost. Append only: a stored event is read back for years.
 
+mod envelope;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+pub use self::envelope::{Act, Actor, Change, Envelope, Via};
 use crate::{
     alerts::Alert,
-    app::Parts,
     dlq::{Note, Reason},
-    ids::{AssetId, DeadLetterId, EventId, RequestId, RunId, SessionId, ShareId, TenantId, UserId},
-    mux::MuxEventId,
+    ids::{AssetId, DeadLetterId, EventId, RunId, ShareId},
     reconcile::Findings,
     shares::{Cut, Policy},
-    store::{Guard, StoreError, Write, keys},
     webhooks::Outcome,
 };
-
-/// Who does something, and in answer to which request: what a use case needs to leave a trace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Act {
-    pub actor: Actor,
-    pub request: Option<RequestId>,
-}
-
-impl Act {
-    /// The event as it will be stored.
-    pub fn envelope(&self, app: &Parts, tenant: TenantId, event: Event) -> Envelope {
-        Envelope {
-            id: app.ids.mint(),
-            tenant,
-            at: app.clock.now(),
-            actor: self.actor.clone(),
-            request: self.request,
-            event,
-        }
-    }
-
-    /// The event as a write of the transaction that makes it true.
-    pub fn write(&self, app: &Parts, tenant: TenantId, event: Event) -> Result<Write, StoreError> {
-        let envelope = self.envelope(app, tenant, event);
-        Write::put(keys::event(tenant, envelope.id), &envelope, Guard::Absent)
-    }
-}
-
-/// One event as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Envelope {
-    pub id: EventId,
-    pub tenant: TenantId,
-    #[serde(with = "time::serde::rfc3339")]
-    pub at: OffsetDateTime,
-    pub actor: Actor,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<RequestId>,
-    #[serde(flatten)]
-    pub event: Event,
-}
-
-/// Who made it happen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Actor {
-    /// A person who is signed in.
-    User { id: UserId },
-    /// Somebody who holds a share link.
-    Guest {
-        share: ShareId,
-        /// Which of its viewers, as long as one sitting lasts.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        session: Option<SessionId>,
-        /// Who that is, if they are signed in.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        user: Option<UserId>,
-    },
-    /// An event of Mux.
-    Mux {
-        event: MuxEventId,
-        #[serde(default, skip_serializing_if = "Via::is_webhook")]
-        via: Via,
-    },
-    /// A job that a schedule woke, such as `reconcile`.
-    Job { name: String, run: RunId },
-    /// Somebody of whom nothing is known but the pseudonym of an address.
-    Stranger { address: String },
-}
-
-/// How an event of Mux came to be dealt with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Via {
-    /// When it came.
-    #[default]
-    Webhook,
-    /// As a dead letter, later.
-    Replay,
-}
-
-impl Via {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-    fn is_webhook(&self) -> bool {
-        *self == Self::Webhook
-    }
-}
 
 /// Everything that can happen. A new variant goes to the end; a wire name never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,16 +145,32 @@ pub enum Event {
         #[serde(flatten)]
         cut: Cut,
     },
+    /// Mux deleted so many playback ids of a share link that is over; the rest is still to be deleted,
+    /// or its last tokens have still to end.
+    #[serde(rename = "share.cutting")]
+    ShareCutting {
+        share: ShareId,
+        gone: u32,
+        left: u32,
+    },
     /// An organisation demands something else of its share links.
     #[serde(rename = "policy.changed")]
     PolicyChanged { policy: Policy },
     /// A share link is in many hands: it was opened from this many networks within one window.
     #[serde(rename = "abuse.link-spread")]
     LinkSpread { share: ShareId, networks: u32 },
-    /// Somebody tries tokens: this many from one address, given by its pseudonym, opened nothing
-    /// within one window.
+    /// Somebody tries tokens: this many from one address opened nothing within one window.
     #[serde(rename = "abuse.token-guessing")]
-    TokenGuessing { address: String, tries: u32 },
+    TokenGuessing { tries: u32 },
+    /// Personal fields of audit entries are erased: of one entry, or of all that an actor caused.
+    #[serde(rename = "audit.erased")]
+    AuditErased {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entry: Option<EventId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<String>,
+        entries: u32,
+    },
 }
 
 /// What a viewer shows to a share link.
@@ -252,38 +181,62 @@ pub enum Shown {
     Code,
 }
 
+impl Event {
+    /// The video or, without one, the link that it is about.
+    pub fn about(&self) -> Option<String> {
+        match self {
+            Self::UploadRequested { asset, .. }
+            | Self::UploadRefused { asset }
+            | Self::UploadReceived { asset }
+            | Self::UploadCancelled { asset }
+            | Self::UploadExpired { asset }
+            | Self::AssetReady { asset, .. }
+            | Self::AssetFailed { asset }
+            | Self::AssetRenamed { asset }
+            | Self::AssetDeleted { asset }
+            | Self::ShareCreated { asset, .. }
+            | Self::ShareOpened { asset, .. }
+            | Self::ShareRevoked { asset, .. }
+            | Self::ShareEnded { asset, .. }
+            | Self::ShareExtended { asset, .. }
+            | Self::ShareRelabelled { asset, .. }
+            | Self::ShareRenewed { asset, .. } => Some(asset.to_string()),
+            Self::ShareRefused { share, .. }
+            | Self::ShareUnlocked { share, .. }
+            | Self::ShareNotUnlocked { share, .. }
+            | Self::ShareRulesChanged { share }
+            | Self::ShareExpiring { share, .. }
+            | Self::ShareExpired { share }
+            | Self::ShareCut { share, .. }
+            | Self::ShareCutting { share, .. }
+            | Self::LinkSpread { share, .. } => Some(share.to_string()),
+            Self::LetterStuck { .. }
+            | Self::LetterParked { .. }
+            | Self::LetterReplayed { .. }
+            | Self::LetterDiscarded { .. }
+            | Self::ReplayBegun { .. }
+            | Self::ReplayEnded { .. }
+            | Self::AlertRaised { .. }
+            | Self::AlertCleared { .. }
+            | Self::ComparisonEnded { .. }
+            | Self::PolicyChanged { .. }
+            | Self::TokenGuessing { .. }
+            | Self::AuditErased { .. } => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
     use ulid::Ulid;
 
     use super::*;
 
     #[test]
-    fn the_stored_form_is_stable() {
-        let id = Ulid::from_bytes([0; 16]);
-        let envelope = Envelope {
-            id: id.into(),
-            tenant: id.into(),
-            at: datetime!(2026-01-05 09:00 UTC),
-            actor: Actor::User { id: id.into() },
-            request: None,
-            event: Event::AssetReady {
-                asset: id.into(),
-                millis: 90_500,
-            },
-        };
-        let json = r#"{"id":"evt_00000000000000000000000000","tenant":"ten_00000000000000000000000000","at":"2026-01-05T09:00:00Z","actor":{"kind":"user","id":"usr_00000000000000000000000000"},"type":"asset.ready","data":{"asset":"ast_00000000000000000000000000","millis":90500}}"#;
-        assert_eq!(serde_json::to_string(&envelope).unwrap(), json);
-        assert_eq!(serde_json::from_str::<Envelope>(json).unwrap(), envelope);
-    }
-
-    #[test]
-    fn an_anomaly_names_a_link_or_a_pseudonym() {
+    fn the_stored_form_of_an_anomaly_is_stable() {
         let share = Ulid::from_bytes([0; 16]).into();
         let spread = Event::LinkSpread { share, networks: 9 };
-        let address = "ab51424ee8063881756c622eaaaf4387".to_owned();
-        let guessing = Event::TokenGuessing { address, tries: 20 };
+        let guessing = Event::TokenGuessing { tries: 20 };
         for (event, json) in [
             (
                 spread,
@@ -291,7 +244,7 @@ mod tests {
             ),
             (
                 guessing,
-                r#"{"type":"abuse.token-guessing","data":{"address":"ab51424ee8063881756c622eaaaf4387","tries":20}}"#,
+                r#"{"type":"abuse.token-guessing","data":{"tries":20}}"#,
             ),
         ] {
             assert_eq!(serde_json::to_string(&event).unwrap(), json);

@@ -13,7 +13,11 @@
 //! | Sharing policy  | `TENANT#{ten}#POLICY`  | `SHARING`  | —                     | —        | —                    | —        | —               |
 //! | Restriction     | `RESTRICTION#{sha256}` | `MUX`      | —                     | —        | —                    | —        | —               |
 //! | Webhook receipt | `EVENT#{mux event id}` | `RECEIPT`  | unmatched: `UNMATCHED`| received | —                    | —        | +90 days        |
-//! | Domain event    | `TENANT#{ten}#EVENTS`  | `{evt}`    | —                     | —        | —                    | —        | —               |
+//! | Domain event    | `TENANT#{ten}#EVENTS`  | `{evt}`    | unsealed: `UNSEALED#{nn}` | `{ten}#{evt}` | `TENANT#{ten}#ABOUT#{id}` | `{evt}` | —   |
+//! | Checkpoint      | `TENANT#{ten}#CHECKPOINTS` | `{number}` | —                 | —        | —                    | —        | —               |
+//! | Its life in the table | `TENANT#{ten}#CHECKPOINTS` | `{number}#LIVE` | `LIVE`      | sealed at | —                   | —        | —               |
+//! | Its archive     | `TENANT#{ten}#CHECKPOINTS` | `{number}#PACK` | —            | —        | —                    | —        | —               |
+//! | Place of sealing | `TENANT#{ten}#CHECKPOINTS` | `PLACE` | —                   | —        | —                    | —        | —               |
 //! | Dead letter     | `LETTER#{dlq}`         | `CASE`     | `WAITING` or `PARKED` | first seen | —                  | —        | discarded: +90 days |
 //! | Part of a body  | its owner's`#{sha256}#{n}` | `PART` | —                     | —        | —                    | —        | as its owner    |
 //! | Job             | `JOB#{name}`           | `LEASE`    | —                     | —        | —                    | —        | —               |
@@ -30,18 +34,34 @@
 //! together with its asset (get both); links of a tenant (gsi1), of an asset and of a recipient (gsi2),
 //! newest first; what is due about links (gsi1, oldest first); has this webhook been seen
 //! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query
-//! `pk`; within a millisecond in no order); who runs a job (get); dead letters that were tried in vain,
+//! `pk`; within a millisecond in no order), and of one video or, where an event names none, one link
+//! (gsi2); events that no checkpoint seals, by tenant (gsi1); checkpoint by its number (get), the newest
+//! one by the place of sealing (get), those whose entries are in the table, by when they were sealed (gsi1),
+//! and the archive of the others (get); who runs a job (get); dead letters that were tried in vain,
 //! by when they were first seen (gsi1); how far the comparison has come (get); what is being alerted of
 //! (get); webhooks of an hour (get, add); has this request been made (put if absent); may this subject once more (take a place); what was
 //! refused, by the hour (query `pk`, add).
 
+mod events;
+mod shares;
+
 use time::OffsetDateTime;
 use ulid::Ulid;
 
-use super::key::TABLE;
+pub use self::{
+    events::{
+        UNSEALED, UNSEALED_SHARDS, checkpoint, event, events, events_about, live_checkpoint,
+        live_checkpoints, pack, place_of_sealing, unsealed, unsealed_event, unsealed_of,
+    },
+    shares::{
+        agenda_of_asset, agenda_of_share, agenda_until, asset_agenda, code, listed_share,
+        restriction, share, share_agenda, share_also_of_asset, share_of_asset, share_of_recipient,
+        share_of_tenant, shares_of, shares_of_asset, shares_of_recipient, sharing_policy,
+    },
+};
 pub use super::key::{GSI1, GSI2, Key, Listing};
 use crate::{
-    ids::{AssetId, DeadLetterId, EventId, RunId, ShareId, TenantId, UserId},
+    ids::{AssetId, DeadLetterId, RunId, TenantId, UserId},
     mux::MuxEventId,
 };
 
@@ -97,120 +117,6 @@ pub fn mux_pointer(mux_id: &str) -> Key {
     Key::new(format!("MUX#{mux_id}"), "ASSET")
 }
 
-/// A link, to read it.
-pub fn share(share: ShareId) -> Key {
-    Key::new(format!("SHARE#{share}"), "LINK")
-}
-
-/// A link, to write it where the lists of its tenant and its asset show it.
-pub fn listed_share(tenant: TenantId, asset: Option<AssetId>, id: ShareId) -> Key {
-    Key {
-        gsi2: asset.and_then(|asset| share_of_asset(asset, id).gsi2),
-        ..share_of_tenant(tenant, id)
-    }
-}
-
-/// A link's place in its tenant's list.
-pub fn share_of_tenant(tenant: TenantId, id: ShareId) -> Key {
-    Key {
-        gsi1: Some((shares_of(tenant).partition, id.to_string())),
-        ..share(id)
-    }
-}
-
-/// A link's place in its asset's list.
-pub fn share_of_asset(asset: AssetId, id: ShareId) -> Key {
-    Key {
-        gsi2: Some((shares_of_asset(asset).partition, id.to_string())),
-        ..share(id)
-    }
-}
-
-/// A link's place in the list of another of its assets. It sorts after [`share_of_asset`], so that a
-/// page goes on after either of them from the same key.
-pub fn share_also_of_asset(asset: AssetId, id: ShareId) -> Key {
-    Key {
-        gsi2: share_of_asset(asset, id).gsi2,
-        ..Key::new(format!("SHARE#{id}"), format!("POINTER#{asset}"))
-    }
-}
-
-/// A link's place in the list of whom it is for.
-pub fn share_of_recipient(tenant: TenantId, recipient: &str, id: ShareId) -> Key {
-    Key {
-        gsi2: Some((
-            shares_of_recipient(tenant, recipient).partition,
-            id.to_string(),
-        )),
-        ..Key::new(format!("SHARE#{id}"), "RECIPIENT")
-    }
-}
-
-pub fn shares_of_recipient(tenant: TenantId, recipient: &str) -> Listing {
-    Listing::new(GSI2, format!("TENANT#{tenant}#FOR#{recipient}"))
-}
-
-/// A link's place on the agenda, to take it off.
-pub fn share_agenda(id: ShareId) -> Key {
-    Key::new(format!("SHARE#{id}"), "AGENDA")
-}
-
-/// The same, to put it there.
-pub fn agenda_of_share(id: ShareId, due: OffsetDateTime) -> Key {
-    Key {
-        gsi1: Some(("AGENDA".to_owned(), format!("{}#{id}", stamp(due)))),
-        ..share_agenda(id)
-    }
-}
-
-/// The place on the agenda of a video that is gone, to take it off.
-pub fn asset_agenda(id: AssetId) -> Key {
-    Key::new(format!("ASSET#{id}"), "AGENDA")
-}
-
-/// The same, to put it there.
-pub fn agenda_of_asset(id: AssetId, due: OffsetDateTime) -> Key {
-    Key {
-        gsi1: Some(("AGENDA".to_owned(), format!("{}#{id}", stamp(due)))),
-        ..asset_agenda(id)
-    }
-}
-
-/// What is due by now, what has been due for longest first.
-pub fn agenda_until(now: OffsetDateTime) -> Listing {
-    Listing {
-        range: Some((
-            stamp(OffsetDateTime::UNIX_EPOCH),
-            format!("{}$", stamp(now)),
-        )),
-        oldest_first: true,
-        ..Listing::new(GSI1, "AGENDA")
-    }
-}
-
-/// The one-time code that was sent to somebody for a link.
-pub fn code(share: ShareId, whom: &str) -> Key {
-    Key::new(format!("SHARE#{share}"), format!("CODE#{whom}"))
-}
-
-/// What a tenant demands of its links.
-pub fn sharing_policy(tenant: TenantId) -> Key {
-    Key::new(format!("TENANT#{tenant}#POLICY"), "SHARING")
-}
-
-/// The playback restriction that Mux has for this set of domains.
-pub fn restriction(digest: &str) -> Key {
-    Key::new(format!("RESTRICTION#{digest}"), "MUX")
-}
-
-pub fn shares_of(tenant: TenantId) -> Listing {
-    Listing::new(GSI1, format!("TENANT#{tenant}#SHARES"))
-}
-
-pub fn shares_of_asset(asset: AssetId) -> Listing {
-    Listing::new(GSI2, format!("ASSET#{asset}#SHARES"))
-}
-
 /// The receipt of a webhook: its presence means that the event has been dealt with.
 pub fn receipt(event: &MuxEventId) -> Key {
     Key::new(format!("EVENT#{}", event.as_str()), "RECEIPT")
@@ -229,9 +135,10 @@ pub fn unmatched() -> Listing {
     Listing::new(GSI1, "UNMATCHED")
 }
 
-pub fn event(tenant: TenantId, event: EventId) -> Key {
-    Key::new(format!("TENANT#{tenant}#EVENTS"), event.to_string())
-}
+/// The attributes that are not the entity's own.
+pub const KEYS: [&str; 7] = [
+    "pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk", "expires",
+];
 
 /// A dead letter that was tried in vain.
 pub fn case(id: DeadLetterId) -> Key {
@@ -330,6 +237,7 @@ pub fn refusals_between(from: i64, to: i64) -> Listing {
     Listing {
         // `$` is the next character after `#`.
         range: Some((format!("{from:010}"), format!("{to:010}$"))),
-        ..Listing::new(TABLE, "REFUSALS")
+        index: None,
+        ..Listing::new(GSI1, "REFUSALS")
     }
 }

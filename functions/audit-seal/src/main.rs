@@ -1,0 +1,15 @@
+//! Lambda entry point: seals what was written down, woken by a schedule.
+
+use lambda_http::{
+    Error,
+    lambda_runtime::{self, LambdaEvent},
+    service_fn,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let app = &shared::boot::job().await?;
+    let job =
+        async |_: LambdaEvent<serde_json::Value>| Ok::<_, Error>(shared::audit::seal(app).await?);
+    lambda_runtime::run(service_fn(job)).await
+}

@@ -1,0 +1,123 @@
+//! Many items by their keys, how many there are in a list, and single attributes of an item.
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Select};
+use futures::future;
+use serde::de::DeserializeOwned;
+
+use super::{
+    Store, StoreError,
+    key::{Attributes, Key, Listing},
+};
+
+/// As many keys as the service takes at once.
+const BATCH: usize = 100;
+
+/// How often what the service left out is asked for again.
+const ROUNDS: u32 = 5;
+
+impl Store {
+    /// Items in the order of their keys. A round trip for every hundred, all at once.
+    pub async fn get_many<T: DeserializeOwned>(
+        &self,
+        keys: &[Key],
+    ) -> Result<Vec<Option<T>>, StoreError> {
+        let batches = keys.chunks(BATCH).map(|some| self.get_batch(some));
+        let batches = future::try_join_all(batches).await?;
+        Ok(batches.into_iter().flatten().collect())
+    }
+
+    async fn get_batch<T: DeserializeOwned>(
+        &self,
+        keys: &[Key],
+    ) -> Result<Vec<Option<T>>, StoreError> {
+        let mut found: Vec<Attributes> = Vec::with_capacity(keys.len());
+        let mut wanted: Vec<Attributes> = keys.iter().map(Key::address).collect();
+        for _ in 0..ROUNDS {
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(wanted))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| StoreError::Refused(error.into()))?;
+            let call = self.client.batch_get_item();
+            let output = call.request_items(&self.table, request).send().await;
+            let output = output.map_err(StoreError::of)?;
+            let mut responses = output.responses.unwrap_or_default();
+            found.extend(responses.remove(&self.table).unwrap_or_default());
+            let left = output.unprocessed_keys.unwrap_or_default();
+            wanted = left.into_values().flat_map(|it| it.keys).collect();
+            if wanted.is_empty() {
+                let mut take = |key: &Key| {
+                    let place = found.iter().position(|item| key.is(item))?;
+                    Some(found.swap_remove(place))
+                };
+                let items = keys
+                    .iter()
+                    .map(|key| take(key).map(serde_dynamo::from_item));
+                return Ok(items.map(Option::transpose).collect::<Result<_, _>>()?);
+            }
+        }
+        // Throttled, or larger than one answer may be over and over: what is missing is unknown, not absent.
+        let each = keys.iter().map(|key| self.get(key));
+        future::try_join_all(each).await
+    }
+
+    /// How many items there are in a listing.
+    pub async fn count(&self, listing: &Listing) -> Result<u64, StoreError> {
+        let (mut count, mut start) = (0, None);
+        loop {
+            let output = self
+                .query(listing)
+                .select(Select::Count)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(StoreError::of)?;
+            count += u64::try_from(output.count).unwrap_or_default();
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+
+    /// Sets numbers and removes attributes of an item that is there, and touches nothing else of it.
+    pub async fn edit(
+        &self,
+        key: &Key,
+        set: &[(&str, u64)],
+        remove: &[&str],
+    ) -> Result<(), StoreError> {
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key.address()))
+            .condition_expression("attribute_exists(pk)");
+        let (mut clauses, mut assigned) = (Vec::new(), Vec::new());
+        for (place, (name, value)) in set.iter().enumerate() {
+            assigned.push(format!("#s{place} = :s{place}"));
+            call = call
+                .expression_attribute_names(format!("#s{place}"), *name)
+                .expression_attribute_values(
+                    format!(":s{place}"),
+                    AttributeValue::N(value.to_string()),
+                );
+        }
+        if !assigned.is_empty() {
+            clauses.push(format!("SET {}", assigned.join(", ")));
+        }
+        let mut removed = Vec::new();
+        for (place, name) in remove.iter().enumerate() {
+            removed.push(format!("#r{place}"));
+            call = call.expression_attribute_names(format!("#r{place}"), *name);
+        }
+        if !removed.is_empty() {
+            clauses.push(format!("REMOVE {}", removed.join(", ")));
+        }
+        call.update_expression(clauses.join(" "))
+            .send()
+            .await
+            .map_err(StoreError::of)?;
+        Ok(())
+    }
+}
