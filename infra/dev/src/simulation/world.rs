@@ -84,6 +84,8 @@ impl World {
         options.clock = Arc::clone(&hand);
         options.rate_limit = Some(RateLimit::default());
         options.seed = Some(seed);
+        // Two at once would end in whatever order real time makes of it.
+        options.workers = 1;
         options.endpoints.push(Endpoint {
             address: "http://portal.example/api/webhooks/mux".to_owned(),
             secret: settings::MUX_WEBHOOK_SECRET.to_owned(),
