@@ -335,10 +335,10 @@ mod tests {
         .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "bad configuration: TABLE_NAME is not set, \
-             PSEUDONYM_KEY is shorter than 32 characters, MUX_TOKEN_SECRET is not set, \
+            "bad configuration: TABLE_NAME is not set, MUX_TOKEN_SECRET is not set, \
              MUX_API_URL is not an http or https URL, ALLOWED_ORIGINS does not parse, \
-             ALLOWED_ORIGINS has no good value, SHARE_DAYS does not parse, LIMITS has no rule at place 1, \
+             ALLOWED_ORIGINS has no good value, SHARE_DAYS does not parse, \
+             PSEUDONYM_KEY is shorter than 32 characters, LIMITS has no rule at place 1, \
              LIMITS has no good value for uploads-per-user"
         );
     }

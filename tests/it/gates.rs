@@ -31,7 +31,7 @@ async fn ask_for_code(test: &TestApp, share: &Value, email: &str) {
 fn last_code(test: &TestApp) -> (String, String) {
     let letter = test.mail.letters().pop().unwrap();
     let code = letter.text.split("Your code: ").nth(1).unwrap();
-    (code[..6].to_owned(), letter.to[0].clone())
+    (code[..8].to_owned(), letter.to[0].clone())
 }
 
 #[tokio::test]
@@ -100,7 +100,11 @@ async fn a_link_for_named_addresses_opens_with_a_code_that_is_sent_to_one() {
     ask_for_code(&test, &share, "Kim@Club.example").await;
     let (code, to) = last_code(&test);
     assert_eq!(to, "kim@club.example");
-    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let wrong = if code == "00000000" {
+        "00000001"
+    } else {
+        "00000000"
+    };
     show(
         &test,
         &share,
@@ -217,4 +221,73 @@ async fn everything_that_a_link_asks_for_has_to_be_shown() {
     let key = json!({"email": "sam@example.com", "code": last_code(&test).0});
     let both = show(&test, &share, key, Some(&first)).await.ok();
     test.open(&share, Some(&both)).await.ok();
+}
+
+#[tokio::test]
+async fn a_code_counts_for_nobody_who_is_no_longer_on_the_list() {
+    let test = with_mail().await;
+    let id = test.ada().video("Changed").await;
+    let emails = json!({"allowedEmails": ["sam@example.com", "kim@example.com"]});
+    let share = test.link(&id, emails).await;
+    ask_for_code(&test, &share, "sam@example.com").await;
+    let path = format!("/api/shares/{}", text(&share, "id"));
+    let fewer = json!({"allowedEmails": ["kim@example.com"]});
+    test.ada().patch(&path, fewer).await.ok();
+    let key = json!({"email": "sam@example.com", "code": last_code(&test).0});
+    show(&test, &share, key, None)
+        .await
+        .problem(403, "share-code-wrong");
+}
+
+#[tokio::test]
+async fn what_was_shown_counts_for_an_evening_however_often_it_is_used() {
+    let test = TestApp::new().await;
+    let id = test.ada().video("A long evening").await;
+    let share = test.link(&id, json!({"password": "long jump"})).await;
+    let shown = show(&test, &share, json!({"password": "long jump"}), None).await;
+    let first = test.open(&share, Some(&shown.ok())).await.ok();
+    test.clock.advance(11.hours());
+    let second = test.open(&share, Some(&first)).await.ok();
+    test.clock.advance(1.hours());
+    test.open(&share, Some(&second))
+        .await
+        .problem(403, "share-password-required");
+}
+
+#[tokio::test]
+async fn who_begins_to_watch_opens_and_who_goes_on_renews_unless_from_elsewhere() {
+    let test = TestApp::new().await;
+    let id = test.ada().video("Watched").await;
+    let share = test.link(&id, json!({"password": "long jump"})).await;
+    let shown = show(&test, &share, json!({"password": "long jump"}), None).await;
+    let path = format!("/api/share/{}", text(&share, "token"));
+    let watch = async |before: &Value, from: &str| {
+        let viewer = test.anonymous().from(from);
+        let viewer = viewer.with("x-share-grant", text(before, "grant"));
+        viewer.get(&path).await.ok()
+    };
+    let first = watch(&shown.ok(), "203.0.113.7").await;
+    let second = watch(&first, "203.0.113.8").await;
+    watch(&second, "198.51.100.7").await;
+    let events = test.events_of(text(&share, "id")).await;
+    let watched: Vec<&str> = events
+        .iter()
+        .map(String::as_str)
+        .filter(|it| matches!(*it, "share.opened" | "share.renewed"))
+        .collect();
+    assert_eq!(watched, ["share.opened", "share.renewed", "share.opened"]);
+}
+
+#[tokio::test]
+async fn a_scanner_that_only_looks_is_no_viewer() {
+    let test = TestApp::new().await;
+    let id = test.ada().video("Looked at").await;
+    let share = test.ada().share(&id, "for Sam").await;
+    let path = format!("/api/share/{}", text(&share, "token"));
+    let looked = test
+        .anonymous()
+        .send(axum::http::Method::HEAD, &path, None)
+        .await;
+    assert_eq!(looked.status, 405);
+    assert_eq!(test.events_of(text(&share, "id")).await, ["share.created"]);
 }

@@ -202,6 +202,11 @@ async fn a_policy_of_the_organisation_counts_for_every_new_link() {
     assert_eq!(share["maxResolution"], "720p");
     assert_eq!(share["expiresAt"], "2026-01-07T09:00:00Z");
     let change = format!("/api/shares/{}", text(&share, "id"));
+    test.clock.advance(1.hours());
+    test.ada()
+        .patch(&change, json!({"expiresInHours": 48}))
+        .await
+        .problem(422, "sharing-policy");
     test.ada()
         .patch(&change, json!({"password": null}))
         .await

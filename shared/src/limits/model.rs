@@ -36,16 +36,18 @@ macro_rules! rules {
 rules! {
     /// Share links opened or renewed from one address (S0-058).
     OpensPerAddress = "opens-per-address", 100 in 60;
-    /// One share link opened or renewed, from wherever.
+    /// One share link opened by a viewer who begins, from wherever. Going on is not counted.
     OpensPerLink = "opens-per-link", 60 in 600;
     /// Tokens from one address that open nothing.
     UnknownTokensPerAddress = "unknown-tokens-per-address", 20 in 600;
     /// Passwords tried on one link. A right one is given back.
     PasswordTriesPerLink = "password-tries-per-link", 5 in 600;
-    /// One-time codes mailed for one link.
-    CodesPerLink = "codes-per-link", 5 in 600;
-    /// One-time codes tried on one link.
-    CodeTriesPerLink = "code-tries-per-link", 5 in 600;
+    /// One-time codes asked for on one link: a team may begin at the same time.
+    CodesPerLink = "codes-per-link", 60 in 600;
+    /// One-time codes asked for with one address, so that nobody's mailbox is filled.
+    CodesPerEmail = "codes-per-email", 5 in 600;
+    /// One-time codes tried on one link, of a hundred million. A right one is given back.
+    CodeTriesPerLink = "code-tries-per-link", 60 in 600;
     /// Refusals of one link that are written down.
     RefusalNotesPerLink = "refusal-notes-per-link", 1 in 60;
     /// Uploads that one person begins (S0-058).
@@ -63,6 +65,7 @@ impl Rule {
             | Self::UnknownTokensPerAddress
             | Self::PasswordTriesPerLink
             | Self::CodesPerLink
+            | Self::CodesPerEmail
             | Self::CodeTriesPerLink
             | Self::UploadsPerUser => true,
             Self::RefusalNotesPerLink | Self::MuxPosts => false,

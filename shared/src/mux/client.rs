@@ -11,6 +11,7 @@ use url::Url;
 
 use super::{
     Listed, MuxAssetId, MuxUploadId, PlaybackId, RestrictionId, Subject, UploadStage, UploadUrl,
+    lists::playback_ids,
 };
 use crate::ids::AssetId;
 
@@ -174,10 +175,14 @@ impl MuxClient {
         Ok(made.id)
     }
 
-    /// The signed playback ids of an asset, by `GET /video/v1/assets/{id}`; none, if it is not there.
-    pub async fn playback_ids(&self, asset: &MuxAssetId) -> Result<Vec<PlaybackId>, MuxError> {
+    /// The playback ids of an asset, by `GET /video/v1/assets/{id}`, and whether each is public. `None`:
+    /// Mux knows no such asset.
+    pub async fn playback_ids(
+        &self,
+        asset: &MuxAssetId,
+    ) -> Result<Option<Vec<(PlaybackId, bool)>>, MuxError> {
         let object = self.object(&["assets", asset.as_str()]).await?;
-        Ok(object.map_or_else(Vec::new, |it| Listed::asset(it.get()).signed))
+        Ok(object.map(|it| playback_ids(it.get())))
     }
 
     /// `DELETE /video/v1/assets/{id}/playback-ids/{id}`. Every token for it is worthless from then on.

@@ -30,19 +30,26 @@ impl Listed {
 
     pub(super) fn asset(object: &str) -> Self {
         let (ours, news) = of_what_fits(object, "video.asset.updated");
-        let wire: WirePolicies = serde_json::from_str(object).unwrap_or_default();
-        let ids = wire.playback_ids;
+        let ids = playback_ids(object);
         Self {
             ours,
             news,
-            public: ids.iter().any(|it| it.policy == "public"),
+            public: ids.iter().any(|(_, public)| *public),
             signed: ids
                 .into_iter()
-                .filter(|it| it.policy == "signed")
-                .map(|it| PlaybackId::new(it.id))
+                .filter_map(|(id, public)| (!public).then_some(id))
                 .collect(),
         }
     }
+}
+
+/// The playback ids that an object has, and whether each is public.
+pub(super) fn playback_ids(object: &str) -> Vec<(PlaybackId, bool)> {
+    let wire: WirePolicies = serde_json::from_str(object).unwrap_or_default();
+    let known = |it: &WirePolicy| matches!(it.policy.as_str(), "public" | "signed");
+    let ids = wire.playback_ids.into_iter().filter(known);
+    ids.map(|it| (PlaybackId::new(it.id), it.policy == "public"))
+        .collect()
 }
 
 #[derive(Deserialize, Default)]

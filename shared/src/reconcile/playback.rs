@@ -87,7 +87,7 @@ impl Verified {
 /// Deletes playback ids that belong to nobody for the second time: the first time, a viewer's opening
 /// may just have had one made.
 pub(super) async fn discard(
-    asking: &Asking<'_>,
+    asking: &mut Asking<'_>,
     comparison: &mut Comparison,
     strays: Vec<(MuxAssetId, PlaybackId)>,
 ) {
@@ -100,8 +100,12 @@ pub(super) async fn discard(
             }
             continue;
         }
+        if !asking.may_go_on() {
+            continue; // the next comparison finds it again
+        }
         asking.pace().await;
         if let Err(error) = asking.app.mux.delete_playback_id(&asset, &id).await {
+            asking.limited = matches!(error, MuxError::Limited);
             note(&mut comparison.findings, &error.into());
         }
     }

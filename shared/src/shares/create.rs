@@ -81,6 +81,7 @@ pub(super) async fn create(
         rules,
         playbacks: Vec::new(),
         shared_until: None,
+        unsigned: false,
         warned: false,
         refused_after_ms: None,
         cut: None,

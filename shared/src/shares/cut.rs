@@ -4,12 +4,14 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{
+    ShareError,
     manage::{Refused, millis},
     model::{Cut, Duty, Playback, ShareLink, State},
     rows,
 };
 use crate::{
     app::Parts,
+    assets::Asset,
     events::{Act, Event},
     mux::{Deletion, MuxError},
     store::{ATTEMPTS, StoreError, keys},
@@ -97,6 +99,23 @@ pub(super) async fn due(
     Ok(failed.map_or(Ok(()), Err))
 }
 
+/// Deletes what is left of a link that was over, before it lives again: it may be gone at Mux already,
+/// and then nobody could play by it.
+pub(super) async fn rest(app: &Parts, act: &Act, link: &ShareLink) -> Result<(), ShareError> {
+    let over = link.over_at() <= app.clock.now();
+    if !over || link.playbacks.is_empty() {
+        return Ok(());
+    }
+    match due(app, act, link).await? {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let error = telemetry::chain(&error);
+            tracing::warn!(share.id = %link.id, error, "not extended: mux has still to delete");
+            Err(MuxError::Limited.into())
+        }
+    }
+}
+
 /// Deletes a link's playback ids at Mux; those that are gone, and why the rest is not.
 async fn delete_all(app: &Parts, link: &ShareLink) -> (Vec<Playback>, Option<CutError>) {
     let mut gone = Vec::new();
@@ -120,9 +139,10 @@ async fn delete(app: &Parts, playback: &Playback) -> Result<(), CutError> {
     if app.mux.asset_news(mux_asset).await?.is_some() {
         return Ok(());
     }
-    let asset: Option<crate::assets::Asset> = app.store.get(&keys::asset(playback.asset)).await?;
-    if asset.is_some_and(|it| it.is_deleted()) {
-        return Ok(());
+    let asset: Option<Asset> = app.store.get(&keys::asset(playback.asset)).await?;
+    let told = |it: Asset| it.lifecycle.living_assets().all(|it| it != mux_asset);
+    if asset.is_some_and(told) {
+        return Ok(()); // Mux told that it is gone
     }
     Err(CutError::Doubtful)
 }
@@ -153,13 +173,15 @@ async fn settle(
         let (mut events, share) = (Vec::new(), next.id);
         let over = before.over_at() <= now;
         let playing = next.shared_until.is_some_and(|until| now < until);
-        if over && next.cut.is_none() && next.playbacks.is_empty() && !playing {
+        if over && next.cut.is_none() && next.playbacks.is_empty() && !playing && !next.unsigned {
             let cut = cut(&next, now);
             next.cut = Some(cut);
             if next.state == State::Active {
                 events.push(Event::ShareExpired { share });
             }
             events.push(Event::ShareCut { share, cut });
+        } else if next == before {
+            return Ok(before);
         } else {
             let count = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
             events.push(Event::ShareCutting {
@@ -212,7 +234,12 @@ pub(super) async fn warn(app: &Parts, act: &Act, link: &ShareLink) -> Result<(),
 
 /// Whether this is due.
 pub(super) fn is_due(link: &ShareLink, now: OffsetDateTime) -> Option<Duty> {
-    link.duty()
-        .filter(|(at, _)| *at <= now)
-        .map(|(_, duty)| duty)
+    let (at, duty) = link.duty()?;
+    // After a long sleep there is nothing left to warn of.
+    let duty = if link.over_at() <= now {
+        Duty::Cut
+    } else {
+        duty
+    };
+    (at <= now).then_some(duty)
 }

@@ -110,7 +110,9 @@ impl FromStr for Email {
     fn from_str(text: &str) -> Result<Self, ShareError> {
         let text = text.trim().to_lowercase();
         let refused = ShareError::Field("email must be an e-mail address");
-        if text.len() > EMAIL_MAX || text.parse::<lettre::Address>().is_err() {
+        // In quotes or with backslashes, one mailbox would have many spellings.
+        let spelled = text.contains(['"', '\\']);
+        if spelled || text.len() > EMAIL_MAX || text.parse::<lettre::Address>().is_err() {
             return Err(refused);
         }
         Ok(Self(text))

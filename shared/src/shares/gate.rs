@@ -101,12 +101,10 @@ mod tests {
     use super::*;
 
     fn grant(password: bool, email: bool, epoch: u32) -> Visitor {
-        let grant = Grant {
-            session: ulid::Ulid::from_bytes([1; 16]).into(),
-            password,
-            email: email.then(|| "digest".to_owned()),
-            epoch,
-        };
+        let noon = time::OffsetDateTime::UNIX_EPOCH;
+        let mut grant = Grant::begin(ulid::Ulid::from_bytes([1; 16]).into(), epoch, noon);
+        grant.password = password;
+        grant.email = email.then(|| "digest".to_owned());
         Visitor {
             grant: Some(grant),
             user: None,

@@ -1,11 +1,13 @@
 //! What a viewer has shown to a link, signed, so that nobody has to remember it: one viewing session.
 
+use std::collections::BTreeSet;
+
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::ids::{SessionId, ShareId};
+use crate::ids::{AssetId, SessionId, ShareId};
 
 /// How long what was shown counts: a long evening.
 const GRANT_LIFE: Duration = Duration::hours(12);
@@ -20,6 +22,27 @@ pub struct Grant {
     pub email: Option<String>,
     /// Which rules it was shown to.
     pub epoch: u32,
+    /// What was opened in this session, so that going on is told from beginning.
+    pub opened: BTreeSet<AssetId>,
+    /// From which network, hidden: somebody who turns up elsewhere begins anew.
+    pub network: Option<String>,
+    /// Until when it counts. Going on does not move it.
+    pub until: OffsetDateTime,
+}
+
+impl Grant {
+    /// A session that begins now.
+    pub(super) fn begin(session: SessionId, epoch: u32, now: OffsetDateTime) -> Self {
+        Self {
+            session,
+            password: false,
+            email: None,
+            epoch,
+            opened: BTreeSet::new(),
+            network: None,
+            until: now + GRANT_LIFE,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,6 +55,10 @@ struct Claims {
     password: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     email: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    opened: BTreeSet<AssetId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
 }
 
 /// Signs grants and reads them: JWTs, HS256.
@@ -49,24 +76,19 @@ impl Grants {
         }
     }
 
-    /// The text of a grant, and until when it counts.
-    pub(super) fn write(
-        &self,
-        share: ShareId,
-        grant: &Grant,
-        now: OffsetDateTime,
-    ) -> Option<(String, OffsetDateTime)> {
-        let until = now + GRANT_LIFE;
+    /// The text of a grant.
+    pub(super) fn write(&self, share: ShareId, grant: &Grant) -> Option<String> {
         let claims = Claims {
             sub: share,
             jti: grant.session,
-            exp: until.unix_timestamp(),
+            exp: grant.until.unix_timestamp(),
             epoch: grant.epoch,
             password: grant.password,
             email: grant.email.clone(),
+            opened: grant.opened.clone(),
+            network: grant.network.clone(),
         };
-        let text = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign);
-        Some((text.ok()?, until))
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign).ok()
     }
 
     /// The grant, if it is one for this link and still counts. Anything else is as nothing.
@@ -77,12 +99,16 @@ impl Grants {
         signature_only.required_spec_claims.clear();
         let claims = jsonwebtoken::decode::<Claims>(text, &self.read, &signature_only);
         let claims = claims.ok()?.claims;
-        let counts = claims.sub == share && now.unix_timestamp() < claims.exp;
+        let until = OffsetDateTime::from_unix_timestamp(claims.exp).ok()?;
+        let counts = claims.sub == share && now < until;
         counts.then_some(Grant {
             session: claims.jti,
             password: claims.password,
             email: claims.email,
             epoch: claims.epoch,
+            opened: claims.opened,
+            network: claims.network,
+            until,
         })
     }
 }
@@ -98,14 +124,12 @@ mod tests {
     fn a_grant_counts_for_its_link_until_its_end_and_only_as_it_was_written() {
         let now = datetime!(2026-01-05 12:00 UTC);
         let grants = Grants::new(&"a key of some length".to_owned().into());
-        let grant = Grant {
-            session: Ulid::from_bytes([1; 16]).into(),
-            password: true,
-            email: None,
-            epoch: 2,
-        };
+        let mut grant = Grant::begin(Ulid::from_bytes([1; 16]).into(), 2, now);
+        grant.password = true;
+        grant.opened.insert(Ulid::from_bytes([4; 16]).into());
         let share = Ulid::from_bytes([2; 16]).into();
-        let (text, until) = grants.write(share, &grant, now).unwrap();
+        let text = grants.write(share, &grant).unwrap();
+        let until = grant.until;
         assert_eq!(grants.read(share, &text, now), Some(grant));
         assert_eq!(grants.read(share, &text, until), None);
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, State as Handle},
-    http::{HeaderName, StatusCode, request::Parts},
+    http::{HeaderName, Method, StatusCode, request::Parts},
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -20,7 +20,7 @@ use crate::{
     auth::SignedIn,
     http::{Json, Path, Query},
     ids::AssetId,
-    problem::Problem,
+    problem::{Kind, Problem},
     router::Route,
 };
 
@@ -43,6 +43,10 @@ impl FromRequestParts<App> for Guest {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        if parts.method == Method::HEAD {
+            // A scanner that looks at addresses is no viewer.
+            return Err(Problem::new(Kind::MethodNotAllowed, "ask with GET"));
+        }
         let Path(OfToken { token }) = Path::from_request_parts(parts, app).await?;
         let text = parts.headers.get(GRANT).and_then(|it| it.to_str().ok());
         Ok(Self(Asked {

@@ -33,6 +33,9 @@ pub(super) async fn revoke(
     let Some(refused) = refuse(app, member, id).await? else {
         return find(app, member.tenant, id).await;
     };
+    if refused.link.cut.is_some() {
+        return Ok(refused.link); // it had expired long before
+    }
     match cut::now(app, &member.act(), &refused).await {
         Ok(link) => Ok(link),
         Err(error) => {
@@ -110,17 +113,17 @@ pub(super) async fn change(
         Some(hours) => Some(life(app, &policy, Some(hours))?),
         None => None,
     };
-    let mut rules = find(app, member.tenant, id).await?.rules;
-    let known = rules.clone();
+    let before = find(app, member.tenant, id).await?;
+    may_change(&before)?;
+    if life.is_some() {
+        cut::rest(app, &member.act(), &before).await?;
+    }
+    let (mut rules, known) = (before.rules.clone(), before.rules);
     let asks_else = change_rules(app, &mut rules, wish.rules, &policy).await?;
     let mut attempt = 1;
     loop {
         let before = find(app, member.tenant, id).await?;
-        match before.state {
-            State::Active => {}
-            State::Revoked { .. } => return Err(ShareError::Revoked),
-            State::Ended { .. } => return Err(ShareError::Deleted),
-        }
+        may_change(&before)?;
         let asset = first_asset(&before).ok_or(ShareError::Unknown)?;
         let (share, mut next, mut events) = (id, before.clone(), Vec::new());
         if let Some(label) = wish.label.clone().filter(|it| *it != before.label) {
@@ -137,6 +140,7 @@ pub(super) async fn change(
         }
         if let Some(life) = life {
             next.extend(life.after(app.clock.now()));
+            policy.check_end(&next)?;
             let until = next.expires_at;
             events.push(Event::ShareExtended {
                 share,
@@ -153,6 +157,14 @@ pub(super) async fn change(
             Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+fn may_change(link: &ShareLink) -> Result<(), ShareError> {
+    match link.state {
+        State::Active => Ok(()),
+        State::Revoked { .. } => Err(ShareError::Revoked),
+        State::Ended { .. } => Err(ShareError::Deleted),
     }
 }
 
@@ -209,6 +221,9 @@ async fn take_back(
     let Some(refused) = refuse(app, member, id).await? else {
         return Ok(None);
     };
+    if refused.link.cut.is_some() {
+        return Ok(Some(refused.link));
+    }
     match cut::note(app, &member.act(), &refused).await {
         Ok(link) => Ok(Some(link)),
         // The job finds it; only how fast it was refused is not known exactly.
@@ -227,28 +242,33 @@ pub async fn end(
     link: &ShareLink,
     gone: AssetId,
 ) -> Result<bool, StoreError> {
-    if link.state != State::Active {
-        return Ok(false);
-    }
-    for other in link.assets.iter().filter(|it| **it != gone) {
-        let asset: Option<Asset> = app.store.get(&keys::asset(*other)).await?;
-        if asset.is_some_and(|it| !it.is_deleted()) {
+    let (mut attempt, mut before) = (1, link.clone());
+    loop {
+        if before.state != State::Active {
             return Ok(false);
         }
-    }
-    let mut next = link.clone();
-    next.state = State::Ended {
-        at: app.clock.now(),
-    };
-    let ended = Event::ShareEnded {
-        share: link.id,
-        asset: gone,
-    };
-    let writes = rows::step(app, link, &mut next, act, vec![ended])?;
-    match app.store.commit(writes).await {
-        Ok(()) => Ok(true),
-        // Somebody took it back just now.
-        Err(StoreError::Conflict { .. }) => Ok(false),
-        Err(error) => Err(error),
+        for other in before.assets.iter().filter(|it| **it != gone) {
+            let asset: Option<Asset> = app.store.get(&keys::asset(*other)).await?;
+            if asset.is_some_and(|it| !it.is_deleted()) {
+                return Ok(false);
+            }
+        }
+        let mut next = before.clone();
+        next.state = State::Ended {
+            at: app.clock.now(),
+        };
+        let ended = Event::ShareEnded {
+            share: link.id,
+            asset: gone,
+        };
+        let writes = rows::step(app, &before, &mut next, act, vec![ended])?;
+        match app.store.commit(writes).await {
+            Ok(()) => return Ok(true),
+            // It was opened just now, or taken back, or the list was behind.
+            Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+            Err(error) => return Err(error),
+        }
+        let read: Option<ShareLink> = app.store.get(&keys::share(link.id)).await?;
+        before = read.unwrap_or(before);
     }
 }

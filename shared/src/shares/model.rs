@@ -47,6 +47,9 @@ pub struct ShareLink {
         skip_serializing_if = "Option::is_none"
     )]
     pub shared_until: Option<OffsetDateTime>,
+    /// Whether it gave out an address that needs no token, and plays for ever.
+    #[serde(default)]
+    pub unsigned: bool,
     /// Whether its owner was warned that it will expire.
     #[serde(default)]
     pub warned: bool,
@@ -155,6 +158,9 @@ impl ShareLink {
     /// What has to be done next, and when. A function of the link, so that whatever changes one
     /// changes the other.
     pub fn duty(&self) -> Option<(OffsetDateTime, Duty)> {
+        if self.cut.is_some() || (self.unsigned && self.playbacks.is_empty()) {
+            return None;
+        }
         let warning = self.expires_at - WARNING;
         let warns = self.state == State::Active && !self.warned && self.created_at < warning;
         if warns {
@@ -164,7 +170,7 @@ impl ShareLink {
         let last = self.shared_until.filter(|_| self.playbacks.is_empty());
         let at = [Some(self.over_at()), last, self.held_until];
         let at = at.into_iter().flatten().max().unwrap_or(self.expires_at);
-        self.cut.is_none().then_some((at, Duty::Cut))
+        Some((at, Duty::Cut))
     }
 
     /// The link with another time to live. What was cut plays again, by new playback ids.
@@ -213,6 +219,7 @@ mod tests {
             rules: Rules::default(),
             playbacks: Vec::new(),
             shared_until: None,
+            unsigned: false,
             warned: false,
             refused_after_ms: None,
             held_until: None,

@@ -12,7 +12,7 @@ use super::{
     token::ShareToken,
 };
 use crate::{
-    address::ClientAddress,
+    address::{self, ClientAddress},
     app::Parts,
     assets::{Asset, Status},
     events::{Act, Actor, Event},
@@ -88,16 +88,15 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
     }
     let asset = asset.filter(|it| it.tenant == link.tenant);
     let asset = playable(asset, now)?;
-    let renews = grant.is_some();
+    let network = asked.address.map(|it| network(app, it));
+    let begin = || Grant::begin(app.ids.mint(), link.rules.epoch, now);
+    let mut grant = grant.unwrap_or_else(begin);
+    let renews = grant.opened.contains(&asset.id) && grant.network == network;
     if !renews {
         limits::open_link(app, &act, link.tenant, link.id, asked.address).await?;
+        grant.opened.insert(asset.id);
+        grant.network = network;
     }
-    let grant = grant.unwrap_or_else(|| Grant {
-        session: app.ids.mint(),
-        password: false,
-        email: None,
-        epoch: link.rules.epoch,
-    });
     if let Actor::Guest { session, .. } = &mut act.actor {
         *session = Some(grant.session);
     }
@@ -115,8 +114,8 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
     };
     let (link, plays) = plays(app, &act, link, &asset, event, now).await?;
     let signed = sign(app, &link, &plays, asked.extras, now)?;
-    let grant = app.grants.write(link.id, &grant, now);
-    let (grant, _) = grant.ok_or(ShareError::Grant)?;
+    let grant = app.grants.write(link.id, &grant);
+    let grant = grant.ok_or(ShareError::Grant)?;
     Ok(Opened {
         playback: signed.playback,
         poster: signed.poster,
@@ -127,6 +126,13 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
         link,
         asset,
     })
+}
+
+/// A network, hidden, and short: it only has to be told from another one.
+fn network(app: &Parts, address: ClientAddress) -> String {
+    let mut hidden = address::pseudonym(&app.config.pseudonym_key, &address.network());
+    hidden.truncate(8);
+    hidden
 }
 
 /// Reads what the token names, in one round trip, and finds out whether it opens it. How often anybody
@@ -238,7 +244,7 @@ async fn plays(
         let public = public.cloned().ok_or(ShareError::NotReady)?;
         tracing::error!(alert = "unsigned-playback", share.id = %link.id, asset.id = %asset.id,
             "a public playback id is given out");
-        act.note(app, link.tenant, event).await?;
+        let link = own::give_public(app, act, link, event).await?;
         return Ok((link, Plays::Public(public)));
     };
     if let Some(own) = link.own(mux_asset).cloned() {

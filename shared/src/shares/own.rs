@@ -13,6 +13,7 @@ use crate::{
     app::Parts,
     assets::Asset,
     events::{Act, Event},
+    ids::AssetId,
     limits::{self, Rule},
     mux::{MuxAssetId, PlaybackId},
     store::{ATTEMPTS, StoreError, keys},
@@ -38,7 +39,16 @@ pub(super) async fn give(
     now: OffsetDateTime,
 ) -> Result<(ShareLink, PlaybackId), ShareError> {
     let (mux_asset, shared) = asset.lifecycle.playable().ok_or(ShareError::NotReady)?;
-    let made = make(app, mux_asset).await;
+    let made = if tried_lately(&link, now) {
+        None
+    } else {
+        make(app, mux_asset).await
+    };
+    if made.is_some() && is_gone(app, asset.id).await? {
+        // Deleted while Mux was asked: whoever deletes its playback ids may not have seen this one.
+        discard(app, mux_asset, made).await;
+        return Err(ShareError::Deleted);
+    }
     let given = write(app, act, link, asset, made.as_ref(), event, now).await;
     match given {
         Ok((link, Given::Made)) => Ok((link, made.unwrap_or_else(|| shared.clone()))),
@@ -53,6 +63,44 @@ pub(super) async fn give(
             discard(app, mux_asset, made).await;
             Err(error)
         }
+    }
+}
+
+/// Whether Mux made nothing for it a moment ago: then it is not asked with every opening.
+fn tried_lately(link: &ShareLink, now: OffsetDateTime) -> bool {
+    let until = link.token_expiry(now);
+    link.shared_until.is_some_and(|known| until <= known)
+}
+
+async fn is_gone(app: &Parts, id: AssetId) -> Result<bool, StoreError> {
+    let asset: Option<Asset> = app.store.get(&keys::asset(id)).await?;
+    Ok(asset.is_none_or(|it| it.is_deleted()))
+}
+
+/// Notes that a public playback id is given out, with which the link can never be cut.
+pub(super) async fn give_public(
+    app: &Parts,
+    act: &Act,
+    link: ShareLink,
+    event: Event,
+) -> Result<ShareLink, ShareError> {
+    let (mut attempt, mut before) = (1, link);
+    loop {
+        before.check(app.clock.now())?;
+        if before.unsigned {
+            act.note(app, before.tenant, event).await?;
+            return Ok(before);
+        }
+        let mut next = before.clone();
+        next.unsigned = true;
+        let writes = rows::step(app, &before, &mut next, act, vec![event.clone()])?;
+        match app.store.commit(writes).await {
+            Ok(()) => return Ok(next),
+            Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+            Err(error) => return Err(error.into()),
+        }
+        let read: Option<ShareLink> = app.store.get(&keys::share(before.id)).await?;
+        before = read.ok_or(ShareError::Unknown)?;
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
-use super::{ShareError, fields::Domain, gate::Rules};
+use super::{ShareError, ShareLink, fields::Domain, gate::Rules};
 use crate::{
     app::Parts,
     auth::Member,
@@ -48,6 +48,17 @@ impl Policy {
     pub(super) fn most(&self, everybody: Duration) -> Duration {
         let own = self.max_hours.map(|it| Duration::hours(it.into()));
         own.map_or(everybody, |own| own.min(everybody))
+    }
+
+    /// Whether a link ends in time, counted from when it was made: extending it does not go around it.
+    pub(super) fn check_end(&self, link: &ShareLink) -> Result<(), ShareError> {
+        let most = self.max_hours.map(|it| Duration::hours(it.into()));
+        if most.is_some_and(|most| link.created_at + most < link.expires_at) {
+            return Err(ShareError::Policy(
+                "links may not live longer than maxHours",
+            ));
+        }
+        Ok(())
     }
 
     /// Makes the rules of a link keep to this, where that takes no answer from its owner.

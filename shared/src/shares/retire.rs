@@ -149,42 +149,58 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Ends the links of a video that is gone, and sees that nobody plays it by what was given out.
+    /// Ends the links of a video that is gone, and sees that nobody plays it by its own playback ids.
+    /// Those of its links go with the links.
     async fn video(&mut self, id: AssetId, tenant: TenantId) -> Result<(), ShareError> {
-        for link in rows::all_of_asset(self.app, tenant, id).await? {
-            manage::end(self.app, &self.act, &link, id).await?;
-        }
+        let place = keys::asset_agenda(id);
         let asset: Option<Asset> = self.app.store.get(&keys::asset(id)).await?;
-        let assets = asset.iter().flat_map(|it| it.lifecycle.living_assets());
-        let mut done = Ok(());
-        for mux_asset in assets {
-            done = self.unplay(mux_asset).await;
-            if done.is_err() {
-                break;
-            }
-        }
-        if let Err(error) = done {
-            self.limited = matches!(error, MuxError::Limited);
+        let Some(asset) = asset.filter(Asset::is_deleted) else {
+            // Another upload of it has become a video. No guard: if it goes again, it is put here again.
+            self.app.store.delete(&place, Guard::None).await?;
+            return Ok(());
+        };
+        if let Err(error) = self.end_and_unplay(&asset, tenant).await {
             let later = Due {
                 at: self.app.clock.now() + HELD,
                 what: Agenda::Asset { asset: id, tenant },
             };
             self.app.store.commit(vec![later.write()?]).await?;
-            return Err(error.into());
+            return Err(error);
         }
-        // No guard: a video that is gone stays gone.
-        let place = keys::asset_agenda(id);
+        // No guard: a video that a person deleted stays gone.
         self.app.store.delete(&place, Guard::None).await?;
         self.did.gone += 1;
         Ok(())
     }
 
-    /// Deletes every playback id of an asset at Mux.
-    async fn unplay(&self, asset: &MuxAssetId) -> Result<(), MuxError> {
+    async fn end_and_unplay(&mut self, asset: &Asset, tenant: TenantId) -> Result<(), ShareError> {
+        for mux_asset in asset.lifecycle.living_assets() {
+            self.unplay(asset, mux_asset).await.inspect_err(|error| {
+                self.limited = matches!(error, MuxError::Limited);
+            })?;
+        }
+        for link in rows::all_of_asset(self.app, tenant, asset.id).await? {
+            let ended = manage::end(self.app, &self.act, &link, asset.id).await?;
+            // What there is no time for stands on the agenda itself.
+            if ended && !self.limited && self.app.clock.now() < self.until {
+                self.link(link.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the playback ids of an asset at Mux that it was made with, and all public ones.
+    async fn unplay(&self, asset: &Asset, id: &MuxAssetId) -> Result<(), MuxError> {
         self.app.clock.pause(PACE).await;
-        for playback in self.app.mux.playback_ids(asset).await? {
-            self.app.clock.pause(PACE).await;
-            self.app.mux.delete_playback_id(asset, &playback).await?;
+        let listed = self.app.mux.playback_ids(id).await?;
+        // Mux has not told that it is gone, so it is not believed of a token of another account.
+        let listed = listed.ok_or(MuxError::Malformed)?;
+        for (playback, public) in listed {
+            let own = asset.lifecycle.playback_ids().any(|it| *it == playback);
+            if own || public {
+                self.app.clock.pause(PACE).await;
+                self.app.mux.delete_playback_id(id, &playback).await?;
+            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! e-mail. What was shown is signed and given back, so that it is shown once.
 
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -11,19 +12,22 @@ use super::{
     grant::Grant,
     model::ShareLink,
     open::{Admitted, Asked, knock, refused},
-    token::Digested,
 };
 use crate::{
     address,
     app::Parts,
     events::{Actor, Event, Shown},
     limits::{self, Rule},
-    mail::Message,
+    mail::{Mail, Message},
     store::{Guard, StoreError, keys},
+    telemetry,
 };
 
 /// How long a code counts.
 const CODE_LIFE: Duration = Duration::minutes(10);
+
+/// After what time it is answered whether a code was sent or not: most mail servers take less.
+const ANSWER: Duration = Duration::SECOND;
 
 /// What a viewer shows.
 #[derive(Debug)]
@@ -54,15 +58,10 @@ pub(super) async fn unlock(app: &Parts, asked: &Asked, key: Key) -> Result<Unloc
         refused(app, &act, &link, &over).await;
         return Err(over);
     }
-    let fresh = Grant {
-        session: app.ids.mint(),
-        password: false,
-        email: None,
-        epoch: link.rules.epoch,
-    };
+    let begin = || Grant::begin(app.ids.mint(), link.rules.epoch, now);
     let mut grant = grant
         .filter(|it| it.epoch == link.rules.epoch)
-        .unwrap_or(fresh);
+        .unwrap_or_else(begin);
     if let Actor::Guest { session, .. } = &mut act.actor {
         *session = Some(grant.session);
     }
@@ -84,8 +83,11 @@ pub(super) async fn unlock(app: &Parts, asked: &Asked, key: Key) -> Result<Unloc
     if let Some((email, code)) = key.email.zip(key.code) {
         asks_for_code(&link)?;
         let whom = whom(app, &link, &email);
-        let tried = limits::take(app, Rule::CodeTriesPerLink, &whom, None).await?;
-        let right = take_code(app, &link, &whom, &code, now).await?;
+        let subject = link.id.to_string();
+        let tried = limits::take(app, Rule::CodeTriesPerLink, &subject, None).await?;
+        // The list may have changed since the code was sent.
+        let admitted = link.rules.admits(&email);
+        let right = admitted && take_code(app, &link, &whom, &code, now).await?;
         attempt(app, &act, &link, Shown::Code, right, ShareError::WrongCode).await?;
         limits::give_back(app, tried).await?;
         grant.email = Some(whom);
@@ -108,13 +110,10 @@ pub(super) async fn unlock(app: &Parts, asked: &Asked, key: Key) -> Result<Unloc
         grant: Some(grant.clone()),
         user: None,
     };
-    let (text, until) = app
-        .grants
-        .write(link.id, &grant, now)
-        .ok_or(ShareError::Grant)?;
+    let text = app.grants.write(link.id, &grant);
     Ok(Unlocked {
-        grant: text,
-        until,
+        grant: text.ok_or(ShareError::Grant)?,
+        until: grant.until,
         lock: link.rules.lock(&visitor),
     })
 }
@@ -155,7 +154,7 @@ async fn is_password(link: &ShareLink, password: String) -> Result<bool, ShareEr
 /// A code that was sent, until it is used.
 #[derive(Serialize, Deserialize)]
 struct Code {
-    digest: Digested,
+    digest: String,
     #[serde(with = "time::serde::rfc3339")]
     until: OffsetDateTime,
     version: u64,
@@ -171,17 +170,41 @@ pub(super) async fn send_code(app: &Parts, asked: &Asked, email: &Email) -> Resu
         return Err(over);
     }
     asks_for_code(&link)?;
-    let mail = app.mail.as_ref().filter(|_| link.rules.admits(email));
-    let Some(mail) = mail else { return Ok(()) };
     let whom = whom(app, &link, email);
-    limits::take(app, Rule::CodesPerLink, &whom, None).await?;
+    // Taken for everybody, admitted or not.
+    limits::take(app, Rule::CodesPerLink, &link.id.to_string(), None).await?;
+    limits::take(app, Rule::CodesPerEmail, &whom, None).await?;
+    let mail = app.mail.as_ref().filter(|_| link.rules.admits(email));
+    let sending = async {
+        match mail {
+            Some(mail) => send(app, mail, &link, &whom, email).await,
+            None => Ok(()),
+        }
+    };
+    // Sending takes time, and not sending must not take less.
+    let (sent, ()) = tokio::join!(sending, app.clock.pause(ANSWER));
+    if let Err(error) = sent {
+        let error = telemetry::chain(&error);
+        tracing::error!(alert = "mail", share.id = %link.id, error, "a code was not sent");
+    }
+    Ok(())
+}
+
+/// Makes a code, keeps what tells it, and sends it.
+async fn send(
+    app: &Parts,
+    mail: &Mail,
+    link: &ShareLink,
+    whom: &str,
+    email: &Email,
+) -> Result<(), ShareError> {
     let number = u32::from_be_bytes(app.ids.secret().last_chunk().copied().unwrap_or_default());
-    let text = format!("{:06}", number % 1_000_000);
-    let key = keys::code(link.id, &whom);
+    let text = format!("{:08}", number % 100_000_000);
+    let key = keys::code(link.id, whom);
     let before: Option<Code> = app.store.get(&key).await?;
     let code = Code {
-        digest: Digested::of(text.as_bytes()),
-        until: now + CODE_LIFE,
+        digest: digest(app, whom, &text),
+        until: app.clock.now() + CODE_LIFE,
         version: before.as_ref().map_or(1, |it| it.version + 1),
     };
     let guard = before.map_or(Guard::Absent, |it| Guard::Version(it.version));
@@ -203,6 +226,11 @@ pub(super) async fn send_code(app: &Parts, asked: &Asked, email: &Email) -> Resu
     Ok(())
 }
 
+/// What the table keeps of a code. A plain digest of so few digits would be found by trying.
+fn digest(app: &Parts, whom: &str, code: &str) -> String {
+    address::pseudonym(&app.config.pseudonym_key, &format!("{whom} {code}"))
+}
+
 /// Whether this is the code; it can be used once.
 async fn take_code(
     app: &Parts,
@@ -213,7 +241,9 @@ async fn take_code(
 ) -> Result<bool, ShareError> {
     let key = keys::code(link.id, whom);
     let code: Option<Code> = app.store.get(&key).await?;
-    let right = code.filter(|it| now < it.until && it.digest.is_of(text.trim().as_bytes()));
+    let shown = digest(app, whom, text.trim());
+    let same = |it: &Code| bool::from(it.digest.as_bytes().ct_eq(shown.as_bytes()));
+    let right = code.filter(|it| now < it.until && same(it));
     let Some(code) = right else { return Ok(false) };
     match app.store.delete(&key, Guard::Version(code.version)).await {
         Ok(()) => Ok(true),
