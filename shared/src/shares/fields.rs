@@ -175,7 +175,11 @@ impl FromStr for Domain {
         let name = text.strip_prefix("*.").unwrap_or(&text);
         let refused = ShareError::Field("allowedDomains must be names such as example.com");
         match url::Host::parse(name) {
-            Ok(url::Host::Domain(parsed)) if parsed == name && name.contains('.') => Ok(Self(text)),
+            Ok(url::Host::Domain(parsed))
+                if parsed == name && name.contains('.') && !name.contains('*') =>
+            {
+                Ok(Self(text))
+            }
             _ => Err(refused),
         }
     }
