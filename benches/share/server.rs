@@ -101,7 +101,7 @@ impl Server {
     pub(super) async fn cost(&mut self, links: &Links, count: usize) -> Cost {
         let before = self.processor();
         let mut took = self.open(links, count).await;
-        let spent = self.processor() - before;
+        let spent = self.processor().saturating_sub(before);
         took.sort_unstable();
         #[expect(clippy::cast_precision_loss, reason = "thousands")]
         let micros = spent.as_secs_f64() * 1e6 / count as f64;
