@@ -173,14 +173,12 @@ async fn when_mux_is_busy_a_link_plays_by_the_videos_id_and_moves_over_later() {
     assert!(revoked["cut"].is_null(), "{revoked}");
     assert_eq!(status(text(&second, "playbackUrl")).await, 404);
     assert_eq!(status(text(&first, "playbackUrl")).await, 200);
-    test.clock.advance(17.minutes());
+    test.clock.advance(5.minutes());
     assert_eq!(status(text(&first, "playbackUrl")).await, 403);
     test.woken("retire").await.ok();
     let cut = test.event_data("share.cut").await;
-    assert!(
-        cut[0]["goneAfterMs"].as_u64().unwrap() >= 15 * 60_000,
-        "{cut:?}"
-    );
+    let gone = cut[0]["goneAfterMs"].as_u64().unwrap();
+    assert!(gone < 15 * 60_000, "{cut:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What a share link is, when it may be opened, and what has to be done about it when. No I/O, no
 //! clock of its own.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -15,6 +15,9 @@ use crate::{
     mux::{MuxAssetId, PlaybackId, TOKEN_LIFE},
 };
 
+/// How long a token lives that plays by the video's own playback id.
+const SHARED_LIFE: Duration = Duration::minutes(5);
+
 /// How long before its expiry a link's owner is warned.
 const WARNING: Duration = Duration::days(1);
 
@@ -23,7 +26,9 @@ const WARNING: Duration = Duration::days(1);
 pub struct ShareLink {
     pub id: ShareId,
     pub tenant: TenantId,
-    /// The first is the one that its token names; the lists show it under each.
+    /// The first is the one that its token names; the lists show it under each. Links were once to one
+    /// video only.
+    #[serde(alias = "asset", deserialize_with = "one_or_more")]
     pub assets: Vec<AssetId>,
     pub label: Label,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +75,19 @@ pub struct ShareLink {
     pub digest: Digested,
     /// Grows with every write; the guard of the next one.
     pub version: u64,
+}
+
+fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<AssetId>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        One(AssetId),
+        More(Vec<AssetId>),
+    }
+    Ok(match Stored::deserialize(from)? {
+        Stored::One(asset) => vec![asset],
+        Stored::More(assets) => assets,
+    })
 }
 
 /// A playback id of a link's own, and of what.
@@ -136,6 +154,12 @@ impl ShareLink {
         expiry.replace_nanosecond(0).unwrap_or(expiry)
     }
 
+    /// The same for a token that plays by a playback id which others play by, too: taking the link back
+    /// does not end it, so it ends soon by itself.
+    pub fn shared_expiry(&self, now: OffsetDateTime) -> OffsetDateTime {
+        self.token_expiry(now).min(now + SHARED_LIFE)
+    }
+
     /// Its own playback id for this asset of Mux.
     pub fn own(&self, asset: &MuxAssetId) -> Option<&PlaybackId> {
         let mut own = self.playbacks.iter();
@@ -158,13 +182,16 @@ impl ShareLink {
     /// What has to be done next, and when. A function of the link, so that whatever changes one
     /// changes the other.
     pub fn duty(&self) -> Option<(OffsetDateTime, Duty)> {
-        if self.cut.is_some() || (self.unsigned && self.playbacks.is_empty()) {
+        if self.cut.is_some() {
             return None;
         }
         let warning = self.expires_at - WARNING;
         let warns = self.state == State::Active && !self.warned && self.created_at < warning;
         if warns {
             return Some((warning, Duty::Warn));
+        }
+        if self.unsigned && self.playbacks.is_empty() {
+            return None; // nobody can see to that
         }
         // What plays by a playback id that others play by, too, ends by itself.
         let last = self.shared_until.filter(|_| self.playbacks.is_empty());
@@ -266,6 +293,16 @@ mod tests {
         let mut link = link(NOON, revoked(at));
         link.shared_until = Some(at + Duration::minutes(15));
         assert_eq!(link.duty(), Some((at + Duration::minutes(15), Duty::Cut)));
+    }
+
+    #[test]
+    fn a_link_that_was_stored_when_links_were_to_one_video_is_read() {
+        let link = link(NOON, State::Active);
+        let mut stored = serde_json::to_value(&link).unwrap();
+        stored["asset"] = stored["assets"][0].take();
+        stored.as_object_mut().unwrap().remove("assets");
+        stored.as_object_mut().unwrap().remove("rules");
+        assert_eq!(serde_json::from_value::<ShareLink>(stored).unwrap(), link);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
     assets::{Asset, Status},
     events::{Act, Actor, Event},
     ids::{AssetId, RequestId, UserId},
-    limits,
+    limits, metrics,
     mux::{Audience, PlaybackId, SigningError, Terms},
     store::keys,
     telemetry,
@@ -62,6 +62,8 @@ pub(super) struct Opened {
 /// A viewer before an open door: the link, the video, and who they are.
 pub(super) struct Admitted {
     pub link: ShareLink,
+    /// Which video was asked for, and the video.
+    pub wanted: AssetId,
     pub asset: Option<Asset>,
     pub grant: Option<Grant>,
     pub act: Act,
@@ -70,10 +72,10 @@ pub(super) struct Admitted {
 /// Opens a link: the row is read every time, so that taken back means taken back (S0-068, S0-069).
 pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError> {
     let now = app.clock.now();
-    let id = asked.asset.unwrap_or(asked.token.asset);
-    let at_the_door = knock(app, &asked, id, now).await?;
+    let at_the_door = knock(app, &asked, now).await?;
     let Admitted {
         link,
+        wanted: id,
         asset,
         grant,
         mut act,
@@ -140,18 +142,13 @@ fn network(app: &Parts, address: ClientAddress) -> String {
 pub(super) async fn knock(
     app: &Parts,
     asked: &Asked,
-    asset: AssetId,
     now: OffsetDateTime,
 ) -> Result<Admitted, ShareError> {
     let token = &asked.token;
-    let (link, asset_key) = (keys::share(token.share), keys::asset(asset));
-    let (allowed, found) = tokio::join!(
-        limits::open_from(app, asked.address),
-        app.store.get_both(&link, &asset_key),
-    );
+    let (allowed, found) = tokio::join!(limits::open_from(app, asked.address), read(app, asked));
     allowed?;
-    let (link, asset): (Option<ShareLink>, Option<Asset>) = found?;
-    let Some(link) = link.filter(|link| token.opens(link)) else {
+    let found: Option<Found> = found?;
+    let Some((link, wanted, asset)) = found.filter(|(link, ..)| token.opens(link)) else {
         limits::unknown_token(app, asked.address, asked.request).await?;
         return Err(ShareError::Unknown);
     };
@@ -164,6 +161,7 @@ pub(super) async fn knock(
     };
     Ok(Admitted {
         link,
+        wanted,
         asset,
         grant,
         act: Act {
@@ -172,6 +170,25 @@ pub(super) async fn knock(
             address: asked.address,
         },
     })
+}
+
+/// A link, the video of it that is asked for, and that video.
+type Found = (ShareLink, AssetId, Option<Asset>);
+
+/// What is asked for: the video that the token names, if nothing else is said.
+async fn read(app: &Parts, asked: &Asked) -> Result<Option<Found>, ShareError> {
+    let key = keys::share(asked.token.share);
+    if let Some(wanted) = asked.asset.or(asked.token.asset) {
+        let (link, asset) = app.store.get_both(&key, &keys::asset(wanted)).await?;
+        return Ok(link.map(|link| (link, wanted, asset)));
+    }
+    let link: Option<ShareLink> = app.store.get(&key).await?;
+    let found = link.and_then(|link| Some((link.assets.first().copied()?, link)));
+    let Some((wanted, link)) = found else {
+        return Ok(None);
+    };
+    let asset = app.store.get(&keys::asset(wanted)).await?;
+    Ok(Some((link, wanted, asset)))
 }
 
 fn refusal(
@@ -222,8 +239,10 @@ fn playable(asset: Option<Asset>, now: OffsetDateTime) -> Result<Asset, ShareErr
 }
 
 /// By what a viewer plays.
-enum Plays {
+pub(super) enum Plays {
     Signed(PlaybackId),
+    /// Others play by it, too.
+    Shared(PlaybackId),
     /// Whoever knows the address plays it, for ever: only if somebody has switched signing off.
     Public(PlaybackId),
 }
@@ -242,6 +261,7 @@ async fn plays(
         let public = asset.lifecycle.public_playback();
         let public = public.filter(|_| !app.config.signed_playback);
         let public = public.cloned().ok_or(ShareError::NotReady)?;
+        metrics::emit(now, "UnsignedPlayback", "Count", 1);
         tracing::error!(alert = "unsigned-playback", share.id = %link.id, asset.id = %asset.id,
             "a public playback id is given out");
         let link = own::give_public(app, act, link, event).await?;
@@ -251,8 +271,7 @@ async fn plays(
         act.note(app, link.tenant, event).await?;
         return Ok((link, Plays::Signed(own)));
     }
-    let (link, playback) = own::give(app, act, link, asset, event, now).await?;
-    Ok((link, Plays::Signed(playback)))
+    own::give(app, act, link, asset, event, now).await
 }
 
 struct SignedAddresses {
@@ -269,7 +288,10 @@ fn sign(
     extras: Extras,
     now: OffsetDateTime,
 ) -> Result<SignedAddresses, SigningError> {
-    let wanted = link.token_expiry(now);
+    let wanted = match plays {
+        Plays::Signed(_) | Plays::Public(_) => link.token_expiry(now),
+        Plays::Shared(_) => link.shared_expiry(now),
+    };
     let terms = Terms {
         resolution: link.rules.resolution,
         restriction: link.rules.restriction.clone(),
@@ -277,7 +299,7 @@ fn sign(
     let mut expires_at = wanted;
     let mut address = |audience| match plays {
         Plays::Public(playback) => app.playback.unsigned(playback, audience),
-        Plays::Signed(playback) => {
+        Plays::Signed(playback) | Plays::Shared(playback) => {
             let signed = app.playback.address(playback, audience, &terms, wanted)?;
             // All of them are renewed together: with the first one that ends.
             expires_at = expires_at.min(signed.expires_at);

@@ -7,6 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::{
     ShareError,
     model::{Playback, ShareLink},
+    open::Plays,
     rows,
 };
 use crate::{
@@ -37,7 +38,7 @@ pub(super) async fn give(
     asset: &Asset,
     event: Event,
     now: OffsetDateTime,
-) -> Result<(ShareLink, PlaybackId), ShareError> {
+) -> Result<(ShareLink, Plays), ShareError> {
     let (mux_asset, shared) = asset.lifecycle.playable().ok_or(ShareError::NotReady)?;
     let made = if tried_lately(&link, now) {
         None
@@ -51,11 +52,11 @@ pub(super) async fn give(
     }
     let given = write(app, act, link, asset, made.as_ref(), event, now).await;
     match given {
-        Ok((link, Given::Made)) => Ok((link, made.unwrap_or_else(|| shared.clone()))),
-        Ok((link, Given::Shared)) => Ok((link, shared.clone())),
+        Ok((link, Given::Made(made))) => Ok((link, Plays::Signed(made))),
+        Ok((link, Given::Shared)) => Ok((link, Plays::Shared(shared.clone()))),
         Ok((link, Given::Known(known))) => {
             discard(app, mux_asset, made).await;
-            Ok((link, known))
+            Ok((link, Plays::Signed(known)))
         }
         // It may have been written nevertheless, and then the link plays by it.
         Err(error @ ShareError::Store(_)) => Err(error),
@@ -68,7 +69,7 @@ pub(super) async fn give(
 
 /// Whether Mux made nothing for it a moment ago: then it is not asked with every opening.
 fn tried_lately(link: &ShareLink, now: OffsetDateTime) -> bool {
-    let until = link.token_expiry(now);
+    let until = link.shared_expiry(now);
     link.shared_until.is_some_and(|known| until <= known)
 }
 
@@ -107,7 +108,7 @@ pub(super) async fn give_public(
 /// Which playback id it became.
 enum Given {
     /// The one that was just made.
-    Made,
+    Made(PlaybackId),
     /// The one of the video.
     Shared,
     /// One that another viewer's opening has made in the meantime.
@@ -131,7 +132,7 @@ async fn write(
         if let Some(known) = before.own(mux_asset).cloned() {
             if made == Some(&known) {
                 // It was written, and only the answer was lost.
-                return Ok((before, Given::Made));
+                return Ok((before, Given::Made(known)));
             }
             act.note(app, before.tenant, event).await?;
             return Ok((before, Given::Known(known)));
@@ -144,7 +145,7 @@ async fn write(
                 id: id.clone(),
             });
         } else {
-            let until = next.token_expiry(now);
+            let until = next.shared_expiry(now);
             if next.shared_until.is_some_and(|known| until <= known) {
                 act.note(app, before.tenant, event).await?;
                 return Ok((before, Given::Shared));
@@ -153,8 +154,10 @@ async fn write(
         }
         let writes = rows::step(app, &before, &mut next, act, vec![event.clone()])?;
         match app.store.commit(writes).await {
-            Ok(()) if made.is_some() => return Ok((next, Given::Made)),
-            Ok(()) => return Ok((next, Given::Shared)),
+            Ok(()) => {
+                let given = made.cloned().map_or(Given::Shared, Given::Made);
+                return Ok((next, given));
+            }
             Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error.into()),
         }

@@ -71,7 +71,9 @@ pub(super) fn step(
 ) -> Result<Vec<Write>, StoreError> {
     next.version = before.version + 1;
     let mut writes = vec![row(next, Guard::Version(before.version))?];
-    if before.duty() != next.duty() {
+    // Of a link that now has something to be deleted, it is made sure.
+    let more = before.playbacks.len() < next.playbacks.len();
+    if more || before.duty() != next.duty() {
         writes.push(agenda(next)?);
     }
     for event in events {

@@ -30,12 +30,12 @@ impl Digested {
 }
 
 /// What stands in a link's address: which link, its first video, and 256 random bits. With both ids
-/// in it, link and video are one read.
+/// in it, link and video are one read; the first tokens did not name the video.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct ShareToken {
     pub share: ShareId,
-    pub asset: AssetId,
+    pub asset: Option<AssetId>,
     secret: [u8; 32],
 }
 
@@ -43,7 +43,7 @@ impl ShareToken {
     pub(super) fn new(share: ShareId, asset: AssetId, secret: [u8; 32]) -> Self {
         Self {
             share,
-            asset,
+            asset: Some(asset),
             secret,
         }
     }
@@ -60,11 +60,10 @@ impl ShareToken {
 
     /// The text that is shown once.
     pub(super) fn reveal(&self) -> String {
-        let (share, asset) = (
-            Ulid::from(self.share).to_bytes(),
-            Ulid::from(self.asset).to_bytes(),
-        );
-        URL_SAFE_NO_PAD.encode([&share[..], &asset[..], &self.secret[..]].concat())
+        let share = Ulid::from(self.share).to_bytes();
+        let asset = self.asset.map(|it| Ulid::from(it).to_bytes());
+        let asset = asset.as_ref().map_or(&[][..], |it| &it[..]);
+        URL_SAFE_NO_PAD.encode([&share[..], asset, &self.secret[..]].concat())
     }
 }
 
@@ -82,13 +81,15 @@ impl TryFrom<String> for ShareToken {
             .decode(text)
             .map_err(|_| ShareError::Unknown)?;
         let (share, rest) = bytes.split_first_chunk::<16>().ok_or(ShareError::Unknown)?;
-        let (asset, secret) = rest.split_first_chunk::<16>().ok_or(ShareError::Unknown)?;
-        let secret = secret.try_into().map_err(|_| ShareError::Unknown)?;
-        Ok(Self::new(
-            Ulid::from_bytes(*share).into(),
-            Ulid::from_bytes(*asset).into(),
-            secret,
-        ))
+        let (asset, secret) = match rest.split_first_chunk::<16>() {
+            Some((asset, secret)) if secret.len() == 32 => (Some(asset), secret),
+            _ => (None, rest),
+        };
+        Ok(Self {
+            share: Ulid::from_bytes(*share).into(),
+            asset: asset.map(|it| Ulid::from_bytes(*it).into()),
+            secret: secret.try_into().map_err(|_| ShareError::Unknown)?,
+        })
     }
 }
 
@@ -110,6 +111,17 @@ mod tests {
         assert!(token.digest().is_of(&[7; 32]));
         assert!(!token.digest().is_of(&[8; 32]));
         assert!(!format!("{token:?}").contains(&token.reveal()));
+    }
+
+    #[test]
+    fn a_token_that_names_no_video_is_still_read() {
+        let token = ShareToken {
+            share: Ulid::from_bytes([1; 16]).into(),
+            asset: None,
+            secret: [7; 32],
+        };
+        assert_eq!(token.reveal().len(), 64);
+        assert_eq!(ShareToken::try_from(token.reveal()).unwrap(), token);
     }
 
     proptest! {

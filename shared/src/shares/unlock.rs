@@ -53,7 +53,7 @@ pub(super) async fn unlock(app: &Parts, asked: &Asked, key: Key) -> Result<Unloc
         grant,
         mut act,
         ..
-    } = knock(app, asked, asked.token.asset, now).await?;
+    } = knock(app, asked, now).await?;
     if let Err(over) = link.check(now) {
         refused(app, &act, &link, &over).await;
         return Err(over);
@@ -164,7 +164,7 @@ struct Code {
 /// answer is the same: who is on the list is nobody's business.
 pub(super) async fn send_code(app: &Parts, asked: &Asked, email: &Email) -> Result<(), ShareError> {
     let now = app.clock.now();
-    let Admitted { link, act, .. } = knock(app, asked, asked.token.asset, now).await?;
+    let Admitted { link, act, .. } = knock(app, asked, now).await?;
     if let Err(over) = link.check(now) {
         refused(app, &act, &link, &over).await;
         return Err(over);
