@@ -29,7 +29,7 @@ async fn a_link_plays_for_who_holds_it_and_nobody_has_to_sign_in() {
       "createdAt": "2026-01-05T09:00:00Z",
       "expiresAt": "2026-01-12T09:00:00Z",
       "hasPassword": false,
-      "id": "shr_01KE6P4YM0000000000000000D",
+      "id": "shr_01KE6P4YM0000000000000000H",
       "label": "for Sam",
       "signInRequired": false,
       "state": "ACTIVE",
@@ -55,7 +55,7 @@ async fn a_link_plays_for_who_holds_it_and_nobody_has_to_sign_in() {
       "grant": null,
       "linkExpiresAt": "2026-01-12T09:00:00Z",
       "playbackUrl": null,
-      "renewAfter": "2026-01-05T09:09:07Z",
+      "renewAfter": "2026-01-05T09:09:09Z",
       "title": "Sprint starts"
     }
     "#);

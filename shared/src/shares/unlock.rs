@@ -19,7 +19,7 @@ use crate::{
     events::{Actor, Event, Shown},
     limits::{self, Rule},
     mail::Message,
-    store::{Guard, StoreError, keys},
+    store::{Guard, StoreError, Write, keys},
 };
 
 /// How long a code counts.
@@ -185,8 +185,10 @@ pub(super) async fn send_code(app: &Parts, asked: &Asked, email: &Email) -> Resu
         version: before.as_ref().map_or(1, |it| it.version + 1),
     };
     let guard = before.map_or(Guard::Absent, |it| Guard::Version(it.version));
-    let written = app.store.put(&key.expiring(code.until), &code, guard).await;
-    match written {
+    let mut entry = act.envelope(app, link.tenant, Event::ShareCodeSent { share: link.id });
+    entry.tell(app, "email", email.as_str().to_owned());
+    let row = Write::put(key.expiring(code.until), &code, guard)?;
+    match app.store.commit(vec![row, entry.write()?]).await {
         Ok(()) => {}
         // Another request has just sent one.
         Err(StoreError::Conflict { .. }) => return Ok(()),
