@@ -18,6 +18,9 @@ pub const CLEAR: &str = "clear";
 /// The member that says in which checkpoint a stored entry is.
 pub const SEALED: &str = "sealedIn";
 
+/// How long a salt is, in hexadecimal. A shorter one could be found by trying.
+const SALT: usize = 64;
+
 /// A personal field that has not been erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,7 +70,8 @@ pub(crate) fn broken_commitment(entry: &Map<String, Value>) -> Option<String> {
     };
     for (name, value) in fields {
         let clear: Option<Clear> = serde_json::from_value(value.clone()).ok();
-        let said = clear.as_ref().and_then(commitment);
+        let salted = clear.filter(|it| it.salt.len() == SALT);
+        let said = salted.as_ref().and_then(commitment);
         let committed = entry.get(PERSONAL).and_then(|it| it.get(name));
         let held = said.is_some_and(|said| committed.and_then(Value::as_str) == Some(&said));
         if !held {

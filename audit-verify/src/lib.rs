@@ -8,25 +8,31 @@
 //! `{"end":…,"signature":…}` at the end of each page.
 
 mod canonical;
+mod chain;
 mod compare;
 mod entry;
+mod erasures;
 mod heads;
 mod keys;
 mod line;
 mod merkle;
 mod outcome;
+mod reading;
 mod seal;
+mod times;
 mod verify;
 
 pub use self::{
     canonical::{canonical, digest_of},
     compare::Damage,
     entry::{CLEAR, Clear, PERSONAL, SEALED, commitment, digested, leaf},
+    erasures::Erased,
     heads::{HEAD, Head, Heads},
     keys::{KeyError, KeyRing, SigningKey},
     line::{Line, entry_line},
     merkle::{Hash, leaf_hash, root},
     outcome::{Finding, Outcome, Verified},
+    reading::verify,
     seal::{Before, Body, Checkpoint, End, Signed, ZEROS},
-    verify::{Verifier, verify},
+    verify::Verifier,
 };

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::compare::Damage;
+use crate::{compare::Damage, erasures::Erased};
 
 /// The first thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,10 +32,10 @@ pub struct Verified {
     /// When the portal gave out the last page, and how many entries were not sealed then.
     pub at: String,
     pub unsealed: u64,
-    /// The personal fields that were erased.
-    pub erased: u64,
-    /// How many heads were at hand to compare with.
-    pub heads: usize,
+    /// The personal fields that are gone.
+    pub erased: Erased,
+    /// How many checkpoints were compared with a head.
+    pub heads: u64,
 }
 
 /// What became of a check.
@@ -45,4 +45,6 @@ pub enum Outcome {
     Damaged(Finding),
     /// No line of it is of an export.
     Unusable,
+    /// It holds by itself, and none of the heads that were given is of it.
+    Uncompared,
 }

@@ -1,49 +1,32 @@
-//! The check of a whole export, line by line: what waits for its checkpoint is all that is kept.
+//! The check of an export, line by line: what waits for its checkpoint is all that is kept, and of
+//! what was sealed a short name of each entry.
 
-use std::io::{self, BufRead, Read};
+use std::collections::HashSet;
+
+use sha2::{Digest, Sha256};
 
 use crate::{
+    chain::{self, Last, Page},
     compare::{Damage, Pending, difference},
     entry::broken_commitment,
+    erasures::Erasures,
     heads::Heads,
     keys::KeyRing,
     line::{Entry, Line},
+    merkle::Hash,
     outcome::{Finding, Outcome, Verified},
-    seal::{Checkpoint, End, Signed, ZEROS},
+    reading::{begins_as_export, id_in},
+    seal::{Checkpoint, End, Signed},
 };
 
-/// More entries than this without a checkpoint are none of the portal's.
+/// More entries or bytes than this without a checkpoint are none of the portal's.
 const WAITING_MAX: usize = 20_000;
+const WAITING_BYTES: usize = 64 * 1024 * 1024;
 
 /// No line is longer.
-const LINE_MAX: u64 = 16 * 1024 * 1024;
+pub(crate) const LINE_MAX: usize = 16 * 1024 * 1024;
 
-/// What the first line of an export begins with.
-const BEGINNINGS: [&[u8]; 3] = [b"{\"entry\":{", b"{\"checkpoint\":{", b"{\"end\":{"];
-
-/// Checks an export. With `part`, it may begin after the first checkpoint and end before the last.
-pub fn verify(
-    mut export: impl BufRead,
-    keys: &KeyRing,
-    heads: &Heads,
-    part: bool,
-) -> io::Result<Outcome> {
-    let mut verifier = Verifier::new(keys, heads, part);
-    let mut line = Vec::with_capacity(4096);
-    loop {
-        line.clear();
-        let read = export
-            .by_ref()
-            .take(LINE_MAX)
-            .read_until(b'\n', &mut line)?;
-        if read == 0 {
-            return Ok(verifier.finish());
-        }
-        if let Err(finding) = verifier.push(&line) {
-            return Ok(Outcome::Damaged(finding));
-        }
-    }
-}
+const FOREIGN: &str = "it belongs to another organisation";
 
 /// A check under way.
 pub struct Verifier<'a> {
@@ -55,7 +38,13 @@ pub struct Verifier<'a> {
     strange: Option<Finding>,
     /// Whether the first line is at least the beginning of one.
     begins_well: bool,
+    /// A line that is wrong, while what stands before it still waits to be compared.
+    suspect: Option<Finding>,
     waiting: Vec<Pending>,
+    /// How many bytes those are.
+    held: usize,
+    /// The beginnings of digests of all ids so far.
+    known: HashSet<[u8; 16]>,
     last: Option<Last>,
     /// The end line that was read last.
     end: Option<End>,
@@ -63,14 +52,8 @@ pub struct Verifier<'a> {
     ended: bool,
     /// Entries since then.
     in_page: u64,
+    erasures: Erasures,
     done: Verified,
-}
-
-/// The checkpoint that was read last.
-struct Last {
-    number: u64,
-    total: u64,
-    digest: String,
 }
 
 impl<'a> Verifier<'a> {
@@ -82,11 +65,15 @@ impl<'a> Verifier<'a> {
             line: 0,
             strange: None,
             begins_well: false,
+            suspect: None,
             waiting: Vec::new(),
+            held: 0,
+            known: HashSet::new(),
             last: None,
             end: None,
             ended: false,
             in_page: 0,
+            erasures: Erasures::default(),
             done: Verified::default(),
         }
     }
@@ -95,6 +82,9 @@ impl<'a> Verifier<'a> {
     pub fn push(&mut self, line: &[u8]) -> Result<(), Finding> {
         self.line += 1;
         let Some(text) = line.strip_suffix(b"\n") else {
+            if line.len() >= LINE_MAX {
+                return self.strange(Damage::Edited, line, "this line is too long");
+            }
             return self.strange(Damage::Truncated, line, "the file ends within this line");
         };
         let Some(read) = Line::parse(text) else {
@@ -105,7 +95,7 @@ impl<'a> Verifier<'a> {
         }
         self.ended = false;
         match read {
-            Line::Entry(entry) => self.entry(*entry),
+            Line::Entry(entry) => self.entry(*entry, text.len()),
             Line::Checkpoint(signed) => self.checkpoint(&signed),
             Line::End(signed) => self.page_end(signed.as_ref()),
         }
@@ -120,9 +110,9 @@ impl<'a> Verifier<'a> {
             what: what.to_owned(),
         };
         if self.done.lines > 0 {
-            return Err(finding);
+            return self.suspect(finding);
         }
-        self.begins_well |= self.line == 1 && BEGINNINGS.iter().any(|it| begin_alike(it, text));
+        self.begins_well |= self.line == 1 && begins_as_export(text);
         self.strange.get_or_insert(finding);
         Ok(())
     }
@@ -141,7 +131,17 @@ impl<'a> Verifier<'a> {
         })
     }
 
-    /// Everything is of one tenant. What an entry says of it is part of its leaf.
+    /// Keeps the first of them until what stands before it is compared.
+    fn suspect(&mut self, finding: Finding) -> Result<(), Finding> {
+        self.done.lines = self.line;
+        if self.waiting.is_empty() && self.suspect.is_none() {
+            return Err(finding);
+        }
+        self.suspect.get_or_insert(finding);
+        Ok(())
+    }
+
+    /// Everything is of one tenant.
     fn of_tenant(&mut self, tenant: &str) -> Result<(), Finding> {
         if self.done.tenant.is_empty() {
             tenant.clone_into(&mut self.done.tenant);
@@ -149,64 +149,56 @@ impl<'a> Verifier<'a> {
         if self.done.tenant == tenant {
             return Ok(());
         }
-        self.found(Damage::Inserted, None, "it belongs to another organisation")
+        self.found(Damage::Inserted, None, FOREIGN)
     }
 
-    fn entry(&mut self, entry: Entry) -> Result<(), Finding> {
+    fn entry(&mut self, entry: Entry, bytes: usize) -> Result<(), Finding> {
         self.done.lines = self.line;
         if let Some(field) = broken_commitment(&entry.members) {
-            let what = format!("its field {field} is not the one that was committed to");
-            return self.found(Damage::Commitment, Some(entry.id), what);
+            self.suspect(Finding {
+                damage: Damage::Commitment,
+                line: self.line,
+                id: Some(entry.id.clone()),
+                what: format!("its field {field} is not the one that was committed to"),
+            })?;
         }
-        self.done.erased += erased(&entry);
+        self.held += bytes;
         self.waiting.push(Pending {
             line: self.line,
             entry,
         });
-        if self.waiting.len() > WAITING_MAX {
-            return self.found(
-                Damage::Deleted,
-                None,
-                "no checkpoint seals all these entries",
-            );
+        if self.waiting.len() <= WAITING_MAX && self.held <= WAITING_BYTES {
+            return Ok(());
         }
-        Ok(())
+        if let Some(suspect) = self.suspect.take() {
+            return Err(suspect);
+        }
+        let what = "no checkpoint seals all these entries";
+        self.found(Damage::Deleted, None, what)
     }
 
     fn checkpoint(&mut self, signed: &Signed<Checkpoint>) -> Result<(), Finding> {
         self.done.lines = self.line;
-        let checkpoint = &signed.body;
-        if !signed.holds(self.keys) {
-            let what = format!(
-                "the signature of checkpoint {} does not hold with key {}",
-                checkpoint.number, checkpoint.key_id
-            );
-            return self.found(Damage::BadSignature, None, what);
-        }
-        self.of_tenant(&checkpoint.tenant)?;
         let digest = signed.digest().unwrap_or_default();
-        self.follows(checkpoint, &digest)?;
-        let number = checkpoint.number;
-        let Some(leaves) = checkpoint.leaves_if_sound() else {
-            let what = format!("checkpoint {number} contradicts itself");
-            return self.found(Damage::Edited, None, what);
+        let sound = self.sound(signed, &digest);
+        let suspect = self.suspect.take();
+        let leaves = match sound {
+            Ok(leaves) => leaves,
+            Err(finding) => return Err(suspect.unwrap_or(finding)),
         };
-        if !self.heads.agree(&checkpoint.tenant, number, &digest) {
-            let what = format!("another checkpoint {number} was exported when it was sealed");
-            return self.found(Damage::Forked, None, what);
+        let checkpoint = &signed.body;
+        let different = self.different(checkpoint, &leaves);
+        let earlier = |it: &Finding| suspect.as_ref().is_none_or(|of| it.line < of.line);
+        if let Some(finding) = different.filter(earlier).or(suspect) {
+            return Err(finding);
         }
-        if let Some((damage, line, id)) = difference(&self.waiting, checkpoint, &leaves, self.line)
-        {
-            return Err(Finding {
-                damage,
-                line,
-                id: Some(id),
-                what: format!("the file differs here from what checkpoint {number} sealed"),
-            });
-        }
+        self.alone(checkpoint)?;
+        let number = checkpoint.number;
+        self.erasures.sealed(checkpoint, &self.waiting);
         self.done.entries += checkpoint.entries;
         self.in_page += checkpoint.entries;
         self.waiting.clear();
+        self.held = 0;
         if self.last.is_none() {
             self.done.first_checkpoint = number;
         }
@@ -218,64 +210,90 @@ impl<'a> Verifier<'a> {
         Ok(())
     }
 
-    /// Whether it comes right after the one before.
-    fn follows(&self, checkpoint: &Checkpoint, digest: &str) -> Result<(), Finding> {
-        let number = checkpoint.number;
-        let Some(last) = &self.last else {
-            if number > 1 && self.part {
-                return Ok(());
-            }
-            if number > 1 {
-                let what = format!("it begins with checkpoint {number}: those before are missing");
-                return self.found(Damage::Gap, None, what);
-            }
-            if checkpoint.previous != ZEROS || checkpoint.total != checkpoint.entries {
-                return self.found(
-                    Damage::Forked,
-                    None,
-                    "checkpoint 1 says that others precede it",
-                );
-            }
-            return Ok(());
-        };
-        if number == last.number {
-            if digest == last.digest {
-                let what = format!("checkpoint {number} stands here a second time");
-                return self.found(Damage::Inserted, None, what);
-            }
-            let what = format!("there are two checkpoints {number}");
-            return self.found(Damage::Forked, None, what);
+    /// The leaves of a checkpoint that is what it should be.
+    fn sound(&mut self, signed: &Signed<Checkpoint>, digest: &str) -> Result<Vec<Hash>, Finding> {
+        let checkpoint = &signed.body;
+        let (number, key) = (checkpoint.number, &checkpoint.key_id);
+        if !signed.holds(self.keys) {
+            let what = format!("the signature of checkpoint {number} does not hold with key {key}");
+            return Err(self.first_edited(checkpoint).unwrap_or(Finding {
+                damage: Damage::BadSignature,
+                line: self.line,
+                id: None,
+                what,
+            }));
         }
-        if number < last.number {
-            let what = format!("checkpoint {number} comes after {}", last.number);
-            return self.found(Damage::Reordered, None, what);
-        }
-        if number > last.number + 1 {
-            let what = format!("checkpoint {number} comes after {}", last.number);
-            return self.found(Damage::Gap, None, what);
-        }
-        if checkpoint.previous != last.digest {
-            let what = format!(
-                "checkpoint {number} goes on from another checkpoint {}",
-                last.number
-            );
-            return self.found(Damage::Forked, None, what);
-        }
-        if checkpoint.total != last.total + checkpoint.entries {
-            let what = format!("checkpoint {number} counts otherwise");
+        self.of_tenant(&checkpoint.tenant)?;
+        let follows = chain::follows(self.last.as_ref(), checkpoint, digest, self.part);
+        follows.or_else(|(damage, what)| self.found(damage, None, what))?;
+        let Some(leaves) = checkpoint.leaves_if_sound() else {
+            let what = format!("checkpoint {number} contradicts itself");
             return self.found(Damage::Edited, None, what);
+        };
+        match self.heads.agree(checkpoint, digest) {
+            None => {}
+            Some(true) => self.done.heads += 1,
+            Some(false) => {
+                let what = format!("another checkpoint {number} was exported when it was sealed");
+                return self.found(Damage::Forked, None, what);
+            }
+        }
+        Ok(leaves)
+    }
+
+    fn different(&self, checkpoint: &Checkpoint, leaves: &[Hash]) -> Option<Finding> {
+        let (damage, line, id) = difference(&self.waiting, checkpoint, leaves, self.line)?;
+        let number = checkpoint.number;
+        Some(Finding {
+            damage,
+            line,
+            id: Some(id),
+            what: format!("the file differs here from what checkpoint {number} sealed"),
+        })
+    }
+
+    /// An entry that is wrong beside a checkpoint that is, too: its leaves, at least, are still those
+    /// of its root, and it names a key that is trusted.
+    fn first_edited(&self, checkpoint: &Checkpoint) -> Option<Finding> {
+        let leaves = checkpoint.leaves_if_sound()?;
+        let trusted = self.keys.ids().any(|it| it == checkpoint.key_id);
+        let found = self.waiting.iter().map(|it| it.entry.leaf);
+        if !trusted || found.eq(leaves.iter().copied()) {
+            return None;
+        }
+        self.different(checkpoint, &leaves)
+    }
+
+    /// Nothing that was sealed stands there twice, or is of another tenant.
+    fn alone(&mut self, checkpoint: &Checkpoint) -> Result<(), Finding> {
+        for it in &self.waiting {
+            let name = short(&it.entry.id);
+            let what = if it.entry.tenant != checkpoint.tenant {
+                FOREIGN
+            } else if !self.known.insert(name) {
+                "an entry with this id stands before it"
+            } else {
+                continue;
+            };
+            return Err(Finding {
+                damage: Damage::Inserted,
+                line: it.line,
+                id: Some(it.entry.id.clone()),
+                what: what.to_owned(),
+            });
         }
         Ok(())
     }
 
     fn page_end(&mut self, signed: &Signed<End>) -> Result<(), Finding> {
         self.done.lines = self.line;
+        if let Some(suspect) = self.suspect.take() {
+            return Err(suspect);
+        }
         let end = &signed.body;
         if !signed.holds(self.keys) {
-            let what = format!(
-                "the signature of this end does not hold with key {}",
-                end.key_id
-            );
+            let key = &end.key_id;
+            let what = format!("the signature of this end does not hold with key {key}");
             return self.found(Damage::BadSignature, None, what);
         }
         self.of_tenant(&end.tenant)?;
@@ -292,39 +310,20 @@ impl<'a> Verifier<'a> {
                 what: "no checkpoint seals it".to_owned(),
             });
         }
-        let begins = if self.part {
-            self.done.first_checkpoint.saturating_sub(1)
-        } else {
-            0
+        let begins = match (self.part, &self.last) {
+            (false, _) => Some(0),
+            (true, Some(_)) => Some(self.done.first_checkpoint.saturating_sub(1)),
+            (true, None) => None,
         };
-        let after = self.end.as_ref().map_or(begins, |it| it.last);
-        let anywhere = self.part && self.last.is_none();
-        if end.after != after && !anywhere {
-            let damage = if end.after > after {
-                Damage::Deleted
-            } else {
-                Damage::Inserted
-            };
-            let what = format!("the page of this end began after checkpoint {}", end.after);
-            return self.found(damage, None, what);
-        }
-        let (total, head) = self
-            .last
-            .as_ref()
-            .map_or((end.total, end.head.as_str()), |it| {
-                (it.total, it.digest.as_str())
-            });
-        if end.last < last || end.entries != self.in_page || end.total != total {
-            return self.found(
-                Damage::Inserted,
-                None,
-                "the page held less when it was given out",
-            );
-        }
-        if end.head != head {
-            let what = format!("the page ended with another checkpoint {last}");
-            return self.found(Damage::Forked, None, what);
-        }
+        let page = Page {
+            last: self.last.as_ref(),
+            before: self.end.as_ref(),
+            begins,
+            entries: self.in_page,
+        };
+        let ends = chain::ends(end, &page);
+        ends.or_else(|(damage, what)| self.found(damage, None, what))?;
+        self.erasures.page_end(end);
         self.in_page = 0;
         self.ended = true;
         self.end = Some(end.clone());
@@ -336,6 +335,9 @@ impl<'a> Verifier<'a> {
         if self.done.lines == 0 {
             let strange = self.strange.filter(|_| self.begins_well);
             return strange.map_or(Outcome::Unusable, Outcome::Damaged);
+        }
+        if let Some(suspect) = self.suspect {
+            return Outcome::Damaged(suspect);
         }
         let lacks = |what: String| {
             Outcome::Damaged(Finding {
@@ -356,35 +358,22 @@ impl<'a> Verifier<'a> {
         if let Some(known) = known.filter(|it| !self.part && *it > last) {
             return lacks(format!("heads are known up to checkpoint {known}"));
         }
+        if self.heads.are_wanted() && self.done.heads == 0 {
+            return Outcome::Uncompared;
+        }
         Outcome::Verified(Box::new(Verified {
             last_checkpoint: last,
             head: end.head.clone(),
             at: end.at.clone(),
             unsealed: end.unsealed,
-            heads: self.heads.count(&end.tenant),
+            erased: self.erasures.finish(),
             ..self.done
         }))
     }
 }
 
-fn begin_alike(a: &[u8], b: &[u8]) -> bool {
-    let shorter = a.len().min(b.len());
-    shorter > 0 && a[..shorter] == b[..shorter]
-}
-
-/// How many personal fields are committed to and no longer in the clear.
-fn erased(entry: &Entry) -> u64 {
-    let fields = |name| {
-        let member = entry.members.get(name).and_then(|it| it.as_object());
-        member.map_or(0, |it| it.len() as u64)
-    };
-    fields(crate::PERSONAL).saturating_sub(fields(crate::CLEAR))
-}
-
-/// An id that a damaged line seems to be about.
-fn id_in(text: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(text);
-    let start = text.find("\"evt_")? + 1;
-    let id = text[start..].split('"').next()?;
-    Some(id.to_owned())
+/// Enough of a digest to tell ids apart, in a quarter of the memory.
+fn short(id: &str) -> [u8; 16] {
+    let digest = Sha256::digest(id);
+    digest.first_chunk().copied().unwrap_or_default()
 }

@@ -223,6 +223,7 @@ fn cors(app: &App) -> CorsLayer {
             header::RETRY_AFTER,
             limits::LEFT,
             limits::POLICY,
+            HeaderName::from_static(audit::NEXT_PAGE),
             HeaderName::from_static("x-request-id"),
         ])
         .max_age(std::time::Duration::from_mins(10))

@@ -130,8 +130,11 @@ async fn a_link_for_named_addresses_opens_with_a_code_that_is_sent_to_one() {
         .problem(403, "share-code-wrong");
     // Who came can be proved, and erased.
     let unlocked = test.event("share.unlocked").await;
-    assert_eq!(unlocked["clear"]["email"]["value"], "kim@club.example");
-    assert_eq!(test.dump().await.matches("kim@club").count(), 1);
+    let sent = test.event("share.code-sent").await;
+    for entry in [unlocked, sent] {
+        assert_eq!(entry["clear"]["email"]["value"], "kim@club.example");
+    }
+    assert_eq!(test.dump().await.matches("kim@club").count(), 2);
 }
 
 #[tokio::test]

@@ -176,6 +176,12 @@ async fn a_policy_of_the_organisation_counts_for_every_new_link() {
         .await
         .ok();
     assert_eq!(test.ben().get("/api/share-policy").await.ok(), policy);
+    let first = test.event("policy.changed").await;
+    assert_eq!(
+        first["change"]["before"],
+        Value::Null,
+        "there was none before"
+    );
     assert_eq!(
         test.cora().get("/api/share-policy").await.ok()["required"],
         Value::Null

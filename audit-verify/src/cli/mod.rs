@@ -9,7 +9,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use audit_verify::{Finding, Heads, KeyRing, Outcome, Verified, verify};
+use audit_verify::{Erased, Finding, Heads, KeyRing, Outcome, Verified, verify};
 use clap::Parser;
 use serde_json::{Value, json};
 
@@ -62,6 +62,8 @@ pub(crate) enum CliError {
     Made(#[from] serde_json::Error),
     #[error("{0} is not an export of the audit log")]
     NoExport(String),
+    #[error("--heads: none of them is of {0}, so they say nothing of it")]
+    NoHead(String),
 }
 
 /// Does what was asked; the exit code.
@@ -84,6 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, CliError> {
         Outcome::Verified(verified) => report(Ok(verified))?,
         Outcome::Damaged(finding) => report(Err(finding))?,
         Outcome::Unusable => return Err(CliError::NoExport(name(&file))),
+        Outcome::Uncompared => return Err(CliError::NoHead(name(&file))),
     }
     Ok(u8::from(!matches!(outcome, Outcome::Verified(_))))
 }
@@ -137,9 +140,7 @@ fn as_text(checked: Result<&Verified, &Finding>) -> io::Result<()> {
                 "          given out at {}; {} entries were not sealed yet",
                 it.at, it.unsealed
             )?;
-            if it.erased > 0 {
-                writeln!(out, "          {} personal fields were erased", it.erased)?;
-            }
+            tell_erased(&mut out, &it.erased)?;
             match it.heads {
                 0 => writeln!(out, "          not compared with any heads: see --heads"),
                 1 => writeln!(out, "          and agrees with 1 head of the log"),
@@ -160,4 +161,24 @@ fn as_text(checked: Result<&Verified, &Finding>) -> io::Result<()> {
             writeln!(out, "          {}", it.what)
         }
     }
+}
+
+/// That somebody took personal fields away breaks no proof; that nobody says so is worth a question.
+fn tell_erased(out: &mut impl Write, erased: &Erased) -> io::Result<()> {
+    if erased.fields > 0 {
+        writeln!(
+            out,
+            "          {} personal fields are gone; {} entries lost theirs in the archive",
+            erased.fields, erased.archived
+        )?;
+    }
+    if erased.unexplained > 0 {
+        writeln!(
+            out,
+            "          {BAD}{} entries lost theirs{BAD:#} and no audit.erased says so: {}",
+            erased.unexplained,
+            erased.ids.join(" ")
+        )?;
+    }
+    Ok(())
 }

@@ -106,6 +106,14 @@ fn it_reads_keys_and_heads_from_files_and_heads_as_they_come_from_the_log() {
     let (code, text) = said(&run(&export.bytes(), &arguments));
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("agrees with 4 heads"), "{text}");
+    let others = lines.join("\n").replace("00001\"", "00002\"");
+    for none in [&others, "START"] {
+        std::fs::write(&log, none).unwrap();
+        let output = run(&export.bytes(), &arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(output.stderr.starts_with(b"error: --heads"), "{output:?}");
+    }
+    std::fs::write(&log, lines.join("\n")).unwrap();
     export.lines = history(&key(1), Some(3)).lines;
     let (code, text) = said(&run(&export.bytes(), &arguments));
     assert!(code == 1 && text.contains("forked"), "{text}");

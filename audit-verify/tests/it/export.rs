@@ -67,6 +67,37 @@ pub(crate) fn history(key: &SigningKey, other: Option<u64>) -> Export {
     }
 }
 
+/// One page of these entries, a checkpoint each list.
+pub(crate) fn page(key: &SigningKey, checkpoints: &[Vec<Map<String, Value>>]) -> Export {
+    let (mut lines, mut total, mut head, mut number) = (Vec::new(), 0, ZEROS.to_owned(), 0);
+    for entries in checkpoints {
+        let mut sealed = Vec::new();
+        for entry in entries {
+            let id = entry["id"].as_str().unwrap().to_owned();
+            sealed.push((id, leaf(entry).unwrap()));
+            lines.push(entry_line(entry).unwrap());
+        }
+        let before = Before {
+            number,
+            total,
+            digest: &head,
+        };
+        let body = Checkpoint::over(TENANT.to_owned(), &before, &sealed, AT.to_owned(), key);
+        let signed = Signed::sign(body.unwrap(), key).unwrap();
+        (number, total) = (signed.body.number, signed.body.total);
+        head = signed.digest().unwrap();
+        lines.push(signed.line().unwrap());
+    }
+    let mut end = end(key, 2, total, &head, number).body;
+    (end.after, end.last, end.entries) = (0, number, total);
+    lines.push(Signed::sign(end, key).unwrap().line().unwrap());
+    Export {
+        lines,
+        heads: Vec::new(),
+        trusted: key.public_pem(),
+    }
+}
+
 pub(crate) fn end(key: &SigningKey, last: u64, total: u64, head: &str, latest: u64) -> Signed<End> {
     let end = End {
         tenant: TENANT.to_owned(),

@@ -7,4 +7,5 @@
 
 mod command_line;
 mod export;
+mod strict;
 mod tamper;

@@ -230,24 +230,25 @@ impl Asset {
             .map_or(self.edited_at, |it| it.max(self.edited_at))
     }
 
-    /// What the step from one state to the next means to others. Nothing, if the status is the same.
-    pub fn events_since(&self, before: &Self) -> Option<Event> {
+    /// What the step from one state to the next means to others. Where the status is the same, that
+    /// something else is known.
+    pub fn event_since(&self, before: &Self) -> Event {
         let asset = self.id;
         let stage = self.stage();
         if stage == before.stage() {
-            return None;
+            return Event::AssetUpdated { asset };
         }
         match stage {
-            Status::AwaitingUpload => None,
-            Status::Processing => Some(Event::UploadReceived { asset }),
-            Status::Ready => Some(Event::AssetReady {
+            Status::AwaitingUpload => Event::AssetUpdated { asset },
+            Status::Processing => Event::UploadReceived { asset },
+            Status::Ready => Event::AssetReady {
                 asset,
                 millis: self.lifecycle.millis().unwrap_or_default(),
-            }),
-            Status::Failed => Some(Event::AssetFailed { asset }),
-            Status::Cancelled => Some(Event::UploadCancelled { asset }),
-            Status::Expired => Some(Event::UploadExpired { asset }),
-            Status::Deleted => Some(Event::AssetDeleted { asset }),
+            },
+            Status::Failed => Event::AssetFailed { asset },
+            Status::Cancelled => Event::UploadCancelled { asset },
+            Status::Expired => Event::UploadExpired { asset },
+            Status::Deleted => Event::AssetDeleted { asset },
         }
     }
 }

@@ -59,13 +59,15 @@ pub(super) async fn rename(
 pub(super) async fn delete(app: &Parts, member: &Member, id: AssetId) -> Result<Asset, AssetError> {
     let now = app.clock.now();
     update(app, member.tenant, id, &member.act(), |asset| {
-        if !matches!(asset.ending, Ending::Deleted { .. }) {
-            asset.ending = Ending::Deleted {
-                at: now,
-                by: member.user,
-            };
+        if matches!(asset.ending, Ending::Deleted { .. }) {
+            return Ok(None);
         }
-        Ok(None)
+        asset.ending = Ending::Deleted {
+            at: now,
+            by: member.user,
+        };
+        // Mux may have deleted it before. Who wished it still leaves an entry.
+        Ok(Some(Event::AssetDeleted { asset: asset.id }))
     })
     .await
 }
@@ -102,6 +104,7 @@ pub async fn update(
 
 /// The writes that turn one version of an asset into the next: its row, the pointers from ids of
 /// Mux that it has learnt, and what happened: the event that is given, or else what the step means.
+/// No step is without one, so the digests of its entries are a chain.
 pub fn step(
     app: &Parts,
     before: &Asset,
@@ -128,9 +131,8 @@ pub fn step(
         let at = app.clock.now();
         writes.push(Due { at, what }.write()?);
     }
-    if let Some(event) = event.or_else(|| next.events_since(before)) {
-        writes.push(act.write_change(app, next.tenant, event, Some(before), Some(&*next))?);
-    }
+    let event = event.unwrap_or_else(|| next.event_since(before));
+    writes.push(act.write_change(app, next.tenant, event, Some(before), Some(&*next))?);
     Ok(writes)
 }
 

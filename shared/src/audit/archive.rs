@@ -30,28 +30,45 @@ const RETENTION: Duration = Duration::days(365);
 const PAGE: u32 = 50;
 const ABREAST: usize = 32;
 
+/// What became of checkpoints that are old enough.
+#[derive(Default)]
+pub(super) struct Archived {
+    pub(super) done: u32,
+    pub(super) failed: u32,
+}
+
 /// Archives what is old enough, as long as there is time. Each checkpoint fails alone.
-pub(super) async fn old(app: &Parts, until: OffsetDateTime) -> Result<u32, StoreError> {
+pub(super) async fn old(app: &Parts, until: OffsetDateTime) -> Result<Archived, StoreError> {
     let due = keys::live_checkpoints(app.clock.now() - RETENTION);
-    let page = app.store.list::<Live>(&due, None, PAGE).await?;
-    let mut archived = 0;
-    for live in page.items {
-        if app.clock.now() >= until {
-            break;
-        }
-        match archive(app, live).await {
-            Ok(()) => archived += 1,
-            Err(error) => {
-                let error = telemetry::chain(&error);
-                tracing::error!(
-                    alert = "audit-not-archived",
-                    error,
-                    "a checkpoint was not archived"
-                );
+    let (mut archived, mut after) = (Archived::default(), None);
+    loop {
+        let page = app.store.list::<Live>(&due, after.as_ref(), PAGE).await?;
+        for live in page.items {
+            if app.clock.now() >= until {
+                return Ok(archived);
+            }
+            after = Some(keys::live_checkpoint(
+                live.tenant,
+                live.number,
+                live.sealed_at,
+            ));
+            match archive(app, live).await {
+                Ok(()) => archived.done += 1,
+                Err(error) => {
+                    archived.failed += 1;
+                    let error = telemetry::chain(&error);
+                    tracing::error!(
+                        alert = "audit-not-archived",
+                        error,
+                        "a checkpoint was not archived"
+                    );
+                }
             }
         }
+        if !page.more {
+            return Ok(archived);
+        }
     }
-    Ok(archived)
 }
 
 /// Packs, reads back, and only then removes.

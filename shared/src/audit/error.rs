@@ -23,6 +23,9 @@ pub enum AuditError {
     /// Somebody wrote a checkpoint that the place of sealing does not know of.
     #[error("checkpoint {number} of {tenant} is there already")]
     Forked { tenant: TenantId, number: u64 },
+    /// Somebody set the place of sealing back, or took it away.
+    #[error("there are checkpoints of {tenant} after {number}, where its sealing stands")]
+    SetBack { tenant: TenantId, number: u64 },
 }
 
 impl From<AuditError> for Problem {
@@ -34,7 +37,8 @@ impl From<AuditError> for Problem {
             AuditError::Store(_)
             | AuditError::Form(_)
             | AuditError::Unproved { .. }
-            | AuditError::Forked { .. } => Self::internal(error),
+            | AuditError::Forked { .. }
+            | AuditError::SetBack { .. } => Self::internal(error),
         }
     }
 }

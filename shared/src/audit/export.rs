@@ -11,6 +11,8 @@ use super::{
 };
 use crate::{
     app::Parts,
+    auth::Member,
+    events::Event,
     ids::{EventId, TenantId},
     store::{StoreError, keys},
 };
@@ -25,9 +27,10 @@ pub(super) struct Export {
     pub(super) next: Option<u64>,
 }
 
-pub(super) async fn page(app: &Parts, tenant: TenantId, after: u64) -> Result<Export, AuditError> {
-    let place: Option<Place> = app.store.get(&keys::place_of_sealing(tenant)).await?;
-    let place = place.unwrap_or_else(Place::before_the_first);
+/// Whoever takes a page leaves an entry of it before they get it.
+pub(super) async fn page(app: &Parts, member: &Member, after: u64) -> Result<Export, AuditError> {
+    let tenant = member.tenant;
+    let place = place(app, tenant).await?;
     if after > place.number {
         return Err(AuditError::Field("after is a checkpoint that there is not"));
     }
@@ -56,10 +59,38 @@ pub(super) async fn page(app: &Parts, tenant: TenantId, after: u64) -> Result<Ex
     };
     let mut lines = page.lines;
     push(&mut lines, &Signed::sign(end, &app.seal)?.line()?);
+    let exported = Event::AuditExported { after, last };
+    member.act().note(app, tenant, exported).await?;
     Ok(Export {
         lines,
         next: Some(last).filter(|it| *it < place.number),
     })
+}
+
+/// How far it is sealed. A checkpoint beyond that says that the place was set back, and an end that is
+/// signed over it would prove less than there is.
+async fn place(app: &Parts, tenant: TenantId) -> Result<Place, AuditError> {
+    let mut known = None;
+    loop {
+        let place: Option<Place> = app.store.get(&keys::place_of_sealing(tenant)).await?;
+        let place = place.unwrap_or_else(Place::before_the_first);
+        let beyond = keys::checkpoints_after(tenant, place.number);
+        if app.store.count(&beyond).await? == 0 {
+            return Ok(place);
+        }
+        let number = place.number;
+        if known.is_some_and(|known| number <= known) {
+            tracing::error!(
+                alert = "audit-place-set-back",
+                tenant = %tenant,
+                number,
+                "there are checkpoints beyond the place of sealing"
+            );
+            return Err(AuditError::SetBack { tenant, number });
+        }
+        // The job may have sealed in between: then the place is further now.
+        known = Some(number);
+    }
 }
 
 struct Page {

@@ -141,7 +141,7 @@ async fn export_page(
     Auditor(member): Auditor,
     Query(query): Query<ExportQuery>,
 ) -> Result<(HeaderMap, Vec<u8>), Problem> {
-    let page = export::page(&app, member.tenant, query.after).await?;
+    let page = export::page(&app, &member, query.after).await?;
     let mut headers = HeaderMap::new();
     let media_type = HeaderValue::from_static("application/jsonl");
     headers.insert(header::CONTENT_TYPE, media_type);

@@ -12,6 +12,7 @@ mod http;
 mod model;
 mod read;
 mod seal;
+mod waiting;
 
 pub use self::{
     error::{AuditError, SealError},

@@ -20,6 +20,8 @@ pub struct Pass {
     pub left: u32,
     /// Checkpoints whose entries were archived.
     pub archived: u32,
+    /// Checkpoints whose entries should have been archived and were not.
+    pub unarchived: u32,
     /// Organisations whose entries could not be sealed.
     pub failed: u32,
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     app::Parts,
     ids::{self, AssetId, EventId, ShareId, TenantId},
-    store::{StoreError, keys, keys::Listing},
+    store::{Each, StoreError, keys, keys::Listing},
 };
 
 /// How many rows one request reads at the most, and at once.
@@ -173,6 +173,19 @@ pub(super) async fn by_id(
     let keys: Vec<_> = ids.iter().map(|id| keys::event(tenant, *id)).collect();
     let mut entries: Vec<Option<Entry>> = app.store.get_many(&keys).await?;
     entries.iter_mut().flatten().for_each(strip);
+    Ok(entries)
+}
+
+/// The same, and one that does not decode keeps no other from being read.
+pub(super) async fn each_by_id(
+    app: &Parts,
+    tenant: TenantId,
+    ids: &[EventId],
+) -> Result<Vec<Each<Entry>>, StoreError> {
+    let keys: Vec<_> = ids.iter().map(|id| keys::event(tenant, *id)).collect();
+    let mut entries: Vec<Each<Entry>> = app.store.get_each(&keys).await?;
+    let read = entries.iter_mut().flatten().flatten();
+    read.for_each(strip);
     Ok(entries)
 }
 

@@ -3,17 +3,14 @@
 //! The place of sealing is read before the entries are, and guards the checkpoint. So whoever else
 //! sealed in between makes the write fail, and what was sealed before shows as such.
 
-use std::collections::BTreeMap;
-
-use audit_verify::{Before, Checkpoint, HEAD, Hash, SEALED, Signed, entry_line, leaf};
-use futures::{StreamExt, TryStreamExt, future, stream};
-use serde::Deserialize;
+use audit_verify::{Before, Checkpoint, HEAD, Hash, SEALED, Signed};
+use futures::{StreamExt, TryStreamExt, stream};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     AuditError, SealError, archive,
     model::{Live, Pass, Place, Row},
-    read::{by_id, sealed_in},
+    waiting,
 };
 use crate::{
     alerts,
@@ -36,15 +33,11 @@ const LEASE: Duration = Duration::minutes(2);
 /// The target of heads among what is traced. They are logged whatever `RUST_LOG` says.
 pub const HEADS: &str = "audit_head";
 
-/// What a checkpoint holds at the most: a page of the export is a few of them.
+/// What a checkpoint holds at the most, beside its bytes: a page of the export is a few of them.
 const ENTRIES: usize = 1_000;
-const BYTES: usize = 1_500_000;
 
 /// How many are taken off the list at once.
 const ABREAST: usize = 32;
-
-/// How many are listed at once.
-const PAGE: u32 = 1_000;
 
 /// What is older than this when a run ends is late.
 const LATE: Duration = Duration::minutes(15);
@@ -59,18 +52,25 @@ pub async fn seal(app: &Parts) -> Result<Option<Pass>, SealError> {
 
 async fn run(app: &Parts, _: RunId) -> Result<Pass, SealError> {
     let (started, mut pass, mut late) = (app.clock.now(), Pass::default(), 0);
-    let mut tenants: Vec<(TenantId, Vec<EventId>)> = unsealed(app, started + LOOKING)
-        .await?
-        .into_iter()
-        .collect();
+    let listed = waiting::unsealed(app, started + LOOKING).await?;
+    pass.failed += listed.strange;
+    let mut tenants: Vec<(TenantId, Vec<EventId>)> = listed.tenants.into_iter().collect();
     // Whoever waits longest is first.
     tenants.sort_by_key(|(_, ids)| ids.first().copied());
     let (_, old) = ids::bounds::<EventId>(started - LATE);
-    for (tenant, ids) in tenants {
-        let sealing = Sealing {
+    for (place, (tenant, ids)) in tenants.into_iter().enumerate() {
+        // At least the one that waits longest.
+        if place > 0 && app.clock.now() >= started + BUDGET {
+            pass.left += count(ids.len());
+            late += count(ids.iter().filter(|id| **id < old).count());
+            continue;
+        }
+        let mut sealing = Sealing {
             app,
             tenant,
             until: started + BUDGET,
+            old,
+            stray: 0,
         };
         let before = pass.entries;
         let left = match sealing.all(&ids, &mut pass).await {
@@ -83,15 +83,18 @@ async fn run(app: &Parts, _: RunId) -> Result<Pass, SealError> {
                 &ids[done.min(ids.len())..]
             }
         };
+        late += sealing.stray;
         pass.left += count(left.len());
         late += count(left.iter().filter(|id| **id < old).count());
     }
-    pass.archived = archive::old(app, started + BUDGET).await?;
+    let archived = archive::old(app, started + BUDGET).await?;
+    (pass.archived, pass.unarchived) = (archived.done, archived.failed);
     tracing::info!(
         job = Job::AuditSeal.name(),
         checkpoints = pass.checkpoints,
         entries = pass.entries,
         archived = pass.archived,
+        unarchived = pass.unarchived,
         left = pass.left,
         failed = pass.failed,
         "audit log sealed"
@@ -103,53 +106,21 @@ async fn run(app: &Parts, _: RunId) -> Result<Pass, SealError> {
     Ok(pass)
 }
 
-/// What the list says of an entry.
-#[derive(Deserialize)]
-struct Listed {
-    id: EventId,
-    tenant: TenantId,
-}
-
-/// Everything on the lists, by tenant, the oldest first. What there is no time to look for is for the
-/// next run.
-async fn unsealed(
-    app: &Parts,
-    until: OffsetDateTime,
-) -> Result<BTreeMap<TenantId, Vec<EventId>>, StoreError> {
-    let shards = (0..keys::UNSEALED_SHARDS).map(|shard| async move {
-        let (listing, mut all) = (keys::unsealed(shard), Vec::<Listed>::new());
-        loop {
-            let last = all
-                .last()
-                .map(|it| keys::unsealed_event(it.tenant, it.id, None));
-            let page = app.store.list(&listing, last.as_ref(), PAGE).await?;
-            all.extend(page.items);
-            if !page.more || app.clock.now() >= until {
-                return Ok::<_, StoreError>(all);
-            }
-        }
-    });
-    let mut tenants: BTreeMap<TenantId, Vec<EventId>> = BTreeMap::new();
-    for listed in future::try_join_all(shards).await?.into_iter().flatten() {
-        tenants.entry(listed.tenant).or_default().push(listed.id);
-    }
-    for ids in tenants.values_mut() {
-        ids.sort_unstable();
-    }
-    Ok(tenants)
-}
-
 /// The sealing of one tenant's entries.
 struct Sealing<'a> {
     app: &'a Parts,
     tenant: TenantId,
     until: OffsetDateTime,
+    /// What is older than this is late.
+    old: EventId,
+    /// How many are late and cannot be sealed.
+    stray: u32,
 }
 
 impl Sealing<'_> {
     /// Seals these, and returns what there was no time for.
     async fn all<'b>(
-        &self,
+        &mut self,
         ids: &'b [EventId],
         pass: &mut Pass,
     ) -> Result<&'b [EventId], AuditError> {
@@ -162,8 +133,10 @@ impl Sealing<'_> {
             begun = true;
             let place = self.finished_place().await?;
             let some = &left[..left.len().min(ENTRIES)];
-            let (looked_at, sealed) = self.leaves(some).await?;
-            left = &left[looked_at..];
+            let batch = waiting::batch(self.app, self.tenant, self.old, some).await?;
+            self.stray += batch.stray;
+            let sealed = batch.leaves;
+            left = &left[batch.looked_at..];
             if sealed.is_empty() {
                 continue; // the list was behind
             }
@@ -195,23 +168,6 @@ impl Sealing<'_> {
         let ids: Vec<EventId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
         say(self.tenant, &place, self.app.seal.id());
         self.close(&place, &ids).await
-    }
-
-    /// The leaves of those that are not sealed yet, and how many were looked at.
-    async fn leaves(&self, ids: &[EventId]) -> Result<(usize, Vec<(String, Hash)>), AuditError> {
-        let entries = by_id(self.app, self.tenant, ids).await?;
-        let (mut leaves, mut bytes) = (Vec::with_capacity(ids.len()), 0);
-        for (place, (id, entry)) in ids.iter().zip(entries).enumerate() {
-            let Some(entry) = entry.filter(|it| sealed_in(it).is_none()) else {
-                continue;
-            };
-            bytes += entry_line(&entry)?.len();
-            if bytes > BYTES && !leaves.is_empty() {
-                return Ok((place, leaves));
-            }
-            leaves.push((id.to_string(), leaf(&entry)?));
-        }
-        Ok((ids.len(), leaves))
     }
 
     /// Writes the next checkpoint. `None`: another run has written it.

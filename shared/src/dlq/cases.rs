@@ -15,7 +15,7 @@ use crate::{
     metrics,
     mux::MuxEvent,
     store::{
-        Guard, StoreError, Write,
+        ATTEMPTS, Guard, StoreError, Write,
         keys::{self, Cases, Key},
     },
     telemetry,
@@ -184,7 +184,7 @@ pub(super) async fn note(
     Ok(())
 }
 
-/// What others should know of a case as it is now, and do not yet.
+/// What others should know of a case as it is now, and do not yet; or else that it was tried.
 fn tell(case: &mut Case) -> Vec<Event> {
     let (letter, tries, reason) = (case.id, case.tries, case.reason);
     let mut told = Vec::new();
@@ -198,6 +198,9 @@ fn tell(case: &mut Case) -> Vec<Event> {
             reason,
             tries,
         });
+    }
+    if told.is_empty() {
+        told.push(Event::LetterTried { letter, tries });
     }
     told
 }
@@ -226,9 +229,23 @@ fn say(event: &Event, now: OffsetDateTime) {
 }
 
 /// A letter that was noted before has been dealt with.
-pub(super) async fn forget(app: &Parts, id: DeadLetterId) -> Result<(), StoreError> {
-    // No guard: whatever stands there is of a letter that is settled.
-    app.store.delete(&keys::case(id), Guard::None).await
+pub(super) async fn forget(app: &Parts, act: &Act, id: DeadLetterId) -> Result<(), StoreError> {
+    let (key, tenant) = (keys::case(id), app.config.operators());
+    let mut attempt = 1;
+    loop {
+        let Some(case) = app.store.get::<Case>(&key).await? else {
+            return Ok(());
+        };
+        let settled = Event::LetterSettled { letter: id };
+        let writes = vec![
+            Write::delete(key.clone(), Guard::Version(case.version)),
+            act.write_change(app, tenant, settled, Some(&case), None)?,
+        ];
+        match app.store.commit(writes).await {
+            Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+            done => return done,
+        }
+    }
 }
 
 /// A case's row, in the list where it belongs. Nothing but a person's decision lets it expire.

@@ -214,12 +214,12 @@ impl Mode<'_> {
             }
             Self::Replay(operator) => *operator,
         };
-        // Who had it done is written with what it does. The case is gone with it, whatever else
-        // became of it: its event is dealt with.
+        // Who had it done is written with what it does, and the case is gone with it. If something
+        // else became of it meanwhile, nothing is done: the entry says what the case was.
         let with = |outcome| {
             Ok(vec![
                 replayed(app, operator, case, None, Some(outcome))?,
-                Write::delete(keys::case(case.id), Guard::None),
+                Write::delete(keys::case(case.id), Guard::Version(case.version)),
             ])
         };
         let told = Told {
@@ -266,7 +266,7 @@ async fn close(
     let (row, after, outcome) = match effect {
         Ok(effect) if effect.outcome != Outcome::Duplicate => return Ok(Closed::Noted),
         Ok(effect) => (
-            Write::delete(keys::case(case.id), Guard::None),
+            Write::delete(keys::case(case.id), guard),
             None,
             Some(effect.outcome),
         ),
@@ -364,10 +364,15 @@ pub(super) async fn discard(
         version: before.version + 1,
         ..before.clone()
     };
-    let discarded = Event::LetterDiscarded { letter: id, reason };
-    let (act, tenant) = (operator.act(), app.config.operators());
-    let event = act.write_change(app, tenant, discarded, Some(&before), Some(&case))?;
-    let writes = vec![cases::row(&case, guard, now)?, event];
+    let (discarded, tenant) = (
+        Event::LetterDiscarded { letter: id },
+        app.config.operators(),
+    );
+    let act = operator.act();
+    let mut entry = act.changed(app, tenant, discarded, Some(&before), Some(&case))?;
+    // Whatever an operator writes may name somebody.
+    entry.tell(app, "note", reason.into());
+    let writes = vec![cases::row(&case, guard, now)?, entry.write()?];
     app.store.commit(writes).await?;
     Ok(case)
 }

@@ -183,7 +183,7 @@ fn by_subject(letters: Vec<Letter>) -> Vec<Vec<Letter>> {
 /// in the queue.
 async fn settle(app: &Parts, act: &Act, letter: &Letter) -> Fate {
     let message = &letter.message;
-    let fate = match deal(app, letter).await {
+    let fate = match deal(app, act, letter).await {
         Ok(()) => Fate::Settled,
         Err(failure) => set_aside(app, act, letter, failure).await,
     };
@@ -199,7 +199,7 @@ async fn settle(app: &Parts, act: &Act, letter: &Letter) -> Fate {
     fate
 }
 
-async fn deal(app: &Parts, letter: &Letter) -> Result<(), InVain> {
+async fn deal(app: &Parts, act: &Act, letter: &Letter) -> Result<(), InVain> {
     let (message, opened) = (&letter.message, &letter.opened);
     let (body, event) = opened.event.as_ref().map_err(Clone::clone)?;
     let told = Told {
@@ -219,7 +219,7 @@ async fn deal(app: &Parts, letter: &Letter) -> Result<(), InVain> {
     }
     // Only what was tried before can have been noted.
     if message.tries > 1
-        && let Err(error) = cases::forget(app, id).await
+        && let Err(error) = cases::forget(app, act, id).await
     {
         tracing::warn!(letter.id = %id, error = telemetry::chain(&error), "still noted");
     }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::Event;
 use crate::{
-    address::ClientAddress,
+    address::{self, ClientAddress},
     app::Parts,
     ids::{EventId, RequestId, RunId, SessionId, ShareId, TenantId, UserId},
     mux::MuxEventId,
@@ -54,7 +54,9 @@ impl Act {
             event,
         };
         if let Some(address) = self.address {
-            let pseudonym = address.pseudonym(&app.config.pseudonym_key);
+            // Another one in each organisation: two that compare their logs learn nothing of visitors.
+            let text = format!("{tenant} {}", address.client());
+            let pseudonym = address::pseudonym(&app.config.pseudonym_key, &text);
             envelope.tell(app, ADDRESS, pseudonym);
         }
         envelope
@@ -74,12 +76,24 @@ impl Act {
         before: Option<&T>,
         after: Option<&T>,
     ) -> Result<Write, StoreError> {
+        self.changed(app, tenant, event, before, after)?.write()
+    }
+
+    /// The same, to tell more of it before it is written.
+    pub fn changed<T: Serialize>(
+        &self,
+        app: &Parts,
+        tenant: TenantId,
+        event: Event,
+        before: Option<&T>,
+        after: Option<&T>,
+    ) -> Result<Envelope, StoreError> {
         let mut envelope = self.envelope(app, tenant, event);
         envelope.change = Some(Change {
             before: before.map(digest).transpose()?,
             after: after.map(digest).transpose()?,
         });
-        envelope.write()
+        Ok(envelope)
     }
 
     /// Writes an event that changes no row, by itself.

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 pub use self::envelope::{Act, Actor, Change, Envelope, Via};
 use crate::{
     alerts::Alert,
-    dlq::{Note, Reason},
+    dlq::Reason,
     ids::{AssetId, DeadLetterId, EventId, RunId, ShareId},
     reconcile::Findings,
     shares::{Cut, Policy},
@@ -78,9 +78,9 @@ pub enum Event {
         letter: DeadLetterId,
         outcome: Option<Outcome>,
     },
-    /// An operator decided that nothing is to be done about a dead letter.
+    /// An operator decided that nothing is to be done about a dead letter. Why is a personal field.
     #[serde(rename = "letter.discarded")]
-    LetterDiscarded { letter: DeadLetterId, reason: Note },
+    LetterDiscarded { letter: DeadLetterId },
     /// An operator begins to send recorded events once more (S0-041).
     #[serde(rename = "replay.begun")]
     ReplayBegun {
@@ -171,6 +171,22 @@ pub enum Event {
         actor: Option<String>,
         entries: u32,
     },
+    /// Something else about a video is known than before, and its status is the same.
+    #[serde(rename = "asset.updated")]
+    AssetUpdated { asset: AssetId },
+    /// A dead letter was tried in vain, and will be again.
+    #[serde(rename = "letter.tried")]
+    LetterTried { letter: DeadLetterId, tries: u32 },
+    /// A dead letter that was tried in vain before is dealt with.
+    #[serde(rename = "letter.settled")]
+    LetterSettled { letter: DeadLetterId },
+    /// Somebody took a page of the audit log with them: the checkpoints after the first one up to the
+    /// second.
+    #[serde(rename = "audit.exported")]
+    AuditExported { after: u64, last: u64 },
+    /// A one-time code was sent to somebody who may open a share link.
+    #[serde(rename = "share.code-sent")]
+    ShareCodeSent { share: ShareId },
 }
 
 /// What a viewer shows to a share link.
@@ -194,6 +210,7 @@ impl Event {
             | Self::AssetFailed { asset }
             | Self::AssetRenamed { asset }
             | Self::AssetDeleted { asset }
+            | Self::AssetUpdated { asset }
             | Self::ShareCreated { asset, .. }
             | Self::ShareOpened { asset, .. }
             | Self::ShareRevoked { asset, .. }
@@ -203,6 +220,7 @@ impl Event {
             | Self::ShareRenewed { asset, .. } => Some(asset.to_string()),
             Self::ShareRefused { share, .. }
             | Self::ShareUnlocked { share, .. }
+            | Self::ShareCodeSent { share }
             | Self::ShareNotUnlocked { share, .. }
             | Self::ShareRulesChanged { share }
             | Self::ShareExpiring { share, .. }
@@ -214,6 +232,8 @@ impl Event {
             | Self::LetterParked { .. }
             | Self::LetterReplayed { .. }
             | Self::LetterDiscarded { .. }
+            | Self::LetterTried { .. }
+            | Self::LetterSettled { .. }
             | Self::ReplayBegun { .. }
             | Self::ReplayEnded { .. }
             | Self::AlertRaised { .. }
@@ -221,7 +241,8 @@ impl Event {
             | Self::ComparisonEnded { .. }
             | Self::PolicyChanged { .. }
             | Self::TokenGuessing { .. }
-            | Self::AuditErased { .. } => None,
+            | Self::AuditErased { .. }
+            | Self::AuditExported { .. } => None,
         }
     }
 }

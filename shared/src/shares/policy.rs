@@ -118,18 +118,20 @@ pub(super) async fn set(
         let guard = before
             .as_ref()
             .map_or(Guard::Absent, |it| Guard::Version(it.version));
-        let before = before.unwrap_or_default();
-        if before.policy == policy {
+        let (version, known) = before
+            .as_ref()
+            .map_or((0, Policy::default()), |it| (it.version, it.policy.clone()));
+        if known == policy {
             return Ok(policy);
         }
         let next = Row {
-            version: before.version + 1,
+            version: version + 1,
             policy: policy.clone(),
         };
         let changed = Event::PolicyChanged {
             policy: policy.clone(),
         };
-        let rows = (Some(&before.policy), Some(&next.policy));
+        let rows = (before.as_ref(), Some(&next));
         let act = member.act();
         let event = act.write_change(app, member.tenant, changed, rows.0, rows.1)?;
         let writes = vec![Write::put(key.clone(), &next, guard)?, event];

@@ -16,10 +16,10 @@ use super::{
 use crate::{
     address,
     app::Parts,
-    events::{Actor, Event, Shown},
+    events::{Act, Actor, Event, Shown},
     limits::{self, Rule},
     mail::{Mail, Message},
-    store::{Guard, StoreError, keys},
+    store::{Guard, StoreError, Write, keys},
     telemetry,
 };
 
@@ -128,7 +128,7 @@ fn asks_for_code(link: &ShareLink) -> Result<(), ShareError> {
 /// A wrong one is noted.
 async fn attempt(
     app: &Parts,
-    act: &crate::events::Act,
+    act: &Act,
     link: &ShareLink,
     by: Shown,
     right: bool,
@@ -177,7 +177,7 @@ pub(super) async fn send_code(app: &Parts, asked: &Asked, email: &Email) -> Resu
     let mail = app.mail.as_ref().filter(|_| link.rules.admits(email));
     let sending = async {
         match mail {
-            Some(mail) => send(app, mail, &link, &whom, email).await,
+            Some(mail) => send(app, &act, mail, &link, &whom, email).await,
             None => Ok(()),
         }
     };
@@ -193,6 +193,7 @@ pub(super) async fn send_code(app: &Parts, asked: &Asked, email: &Email) -> Resu
 /// Makes a code, keeps what tells it, and sends it.
 async fn send(
     app: &Parts,
+    act: &Act,
     mail: &Mail,
     link: &ShareLink,
     whom: &str,
@@ -208,8 +209,10 @@ async fn send(
         version: before.as_ref().map_or(1, |it| it.version + 1),
     };
     let guard = before.map_or(Guard::Absent, |it| Guard::Version(it.version));
-    let written = app.store.put(&key.expiring(code.until), &code, guard).await;
-    match written {
+    let mut entry = act.envelope(app, link.tenant, Event::ShareCodeSent { share: link.id });
+    entry.tell(app, "email", email.as_str().to_owned());
+    let row = Write::put(key.expiring(code.until), &code, guard)?;
+    match app.store.commit(vec![row, entry.write()?]).await {
         Ok(()) => {}
         // Another request has just sent one.
         Err(StoreError::Conflict { .. }) => return Ok(()),

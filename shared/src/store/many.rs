@@ -12,6 +12,19 @@ use super::{
 /// As many keys as the service takes at once.
 const BATCH: usize = 100;
 
+/// An item that is there or not, or does not decode.
+pub type Each<T> = Result<Option<T>, StoreError>;
+
+/// Where the items of a listing stand: `pk` and `sk`.
+pub struct Addresses {
+    pub items: Vec<(String, String)>,
+    /// Where to go on, if there is more.
+    pub next: Option<Start>,
+}
+
+/// Where a listing goes on, whatever the item there looks like.
+pub struct Start(Attributes);
+
 /// How often what the service left out is asked for again.
 const ROUNDS: u32 = 5;
 
@@ -21,6 +34,14 @@ impl Store {
         &self,
         keys: &[Key],
     ) -> Result<Vec<Option<T>>, StoreError> {
+        self.get_each(keys).await?.into_iter().collect()
+    }
+
+    /// The same, and an item that does not decode keeps no other from being read.
+    pub async fn get_each<T: DeserializeOwned>(
+        &self,
+        keys: &[Key],
+    ) -> Result<Vec<Each<T>>, StoreError> {
         let batches = keys.chunks(BATCH).map(|some| self.get_batch(some));
         let batches = future::try_join_all(batches).await?;
         Ok(batches.into_iter().flatten().collect())
@@ -29,7 +50,7 @@ impl Store {
     async fn get_batch<T: DeserializeOwned>(
         &self,
         keys: &[Key],
-    ) -> Result<Vec<Option<T>>, StoreError> {
+    ) -> Result<Vec<Each<T>>, StoreError> {
         let mut found: Vec<Attributes> = Vec::with_capacity(keys.len());
         let mut wanted: Vec<Attributes> = keys.iter().map(Key::address).collect();
         for _ in 0..ROUNDS {
@@ -53,12 +74,41 @@ impl Store {
                 let items = keys
                     .iter()
                     .map(|key| take(key).map(serde_dynamo::from_item));
-                return Ok(items.map(Option::transpose).collect::<Result<_, _>>()?);
+                return Ok(items.map(|it| Ok(it.transpose()?)).collect());
             }
         }
         // Throttled, or larger than one answer may be over and over: what is missing is unknown, not absent.
-        let each = keys.iter().map(|key| self.get(key));
+        let each = keys.iter().map(|key| async move {
+            match self.get(key).await {
+                Err(error @ StoreError::Codec(_)) => Ok(Err(error)),
+                read => read.map(Ok),
+            }
+        });
         future::try_join_all(each).await
+    }
+
+    /// Where the items of a page of a listing stand, and nothing that is in them.
+    pub async fn addresses(
+        &self,
+        listing: &Listing,
+        start: Option<Start>,
+        limit: u32,
+    ) -> Result<Addresses, StoreError> {
+        let call = self
+            .query(listing)
+            .projection_expression("pk, sk")
+            .set_exclusive_start_key(start.map(|it| it.0))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let output = call.send().await.map_err(StoreError::of)?;
+        let text = |item: &Attributes, name: &str| item.get(name)?.as_s().ok().cloned();
+        let items = output.items.unwrap_or_default();
+        let items = items
+            .iter()
+            .filter_map(|it| text(it, "pk").zip(text(it, "sk")));
+        Ok(Addresses {
+            items: items.collect(),
+            next: output.last_evaluated_key.map(Start),
+        })
     }
 
     /// How many items there are in a listing.

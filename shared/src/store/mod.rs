@@ -23,6 +23,7 @@ use time::OffsetDateTime;
 use self::key::{Attributes, Key, Listing};
 pub use self::{
     error::StoreError,
+    many::Each,
     places::{Marks, Place},
 };
 

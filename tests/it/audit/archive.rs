@@ -27,19 +27,23 @@ async fn what_is_older_than_a_year_is_archived_once_and_still_exported() {
     let pass = sealed(&test).await;
     assert_eq!(
         (&pass["archived"], &pass["entries"]),
-        (&json!(1), &json!(1))
+        (&json!(1), &json!(2))
     );
     assert_eq!(sealed(&test).await["archived"], 0);
     assert_eq!(
         entries(&test, "").await.len(),
-        1,
+        2,
         "what is archived is not searched"
     );
     let (file, _) = export(&test.ada()).await;
     let verified = verified(checked(&test, &file).await);
-    assert_eq!((verified.entries, verified.last_checkpoint), (5, 2));
-    assert_eq!(verified.erased, 2, "nobody's address is archived");
-    assert_eq!(sealed(&test).await["entries"], 0);
+    assert_eq!((verified.entries, verified.last_checkpoint), (10, 2));
+    assert_eq!(verified.erased.fields, 3, "nobody's address is archived");
+    assert_eq!(
+        (verified.erased.archived, verified.erased.unexplained),
+        (3, 0)
+    );
+    assert_eq!(sealed(&test).await["entries"], 1, "that it was exported");
 }
 
 #[tokio::test]
@@ -47,8 +51,12 @@ async fn what_is_not_what_was_sealed_is_not_archived_and_stays_as_it_is() {
     let test = audited().await;
     let old = a_year_ago(&test).await;
     tamper(&test, &old[1], "at", AttributeValue::S("2026".to_owned())).await;
-    assert_eq!(sealed(&test).await["archived"], 0);
-    assert_eq!(entries(&test, "").await.len(), 5);
+    let pass = sealed(&test).await;
+    assert_eq!(
+        (&pass["archived"], &pass["unarchived"]),
+        (&json!(0), &json!(1))
+    );
+    assert_eq!(entries(&test, "").await.len(), 10);
     let (file, _) = export(&test.ada()).await;
     let audit_verify::Outcome::Damaged(finding) = checked(&test, &file).await else {
         panic!("nothing was found")
@@ -78,7 +86,7 @@ async fn an_archiving_that_died_half_way_is_finished_by_the_next_run() {
     let (file, _) = export(&test.ada()).await;
     verified(checked(&test, &file).await);
     assert_eq!(sealed(&test).await["archived"], 1);
-    assert_eq!(entries(&test, "").await.len(), 1);
+    assert_eq!(entries(&test, "").await.len(), 3);
     let (file, _) = export(&test.ada()).await;
-    assert_eq!(verified(checked(&test, &file).await).entries, 5);
+    assert_eq!(verified(checked(&test, &file).await).entries, 11);
 }

@@ -78,7 +78,9 @@ async fn checked(test: &TestApp, file: &[u8]) -> Outcome {
 fn verified(outcome: Outcome) -> Verified {
     match outcome {
         Outcome::Verified(verified) => *verified,
-        other @ (Outcome::Damaged(_) | Outcome::Unusable) => panic!("{other:?}"),
+        other @ (Outcome::Damaged(_) | Outcome::Unusable | Outcome::Uncompared) => {
+            panic!("{other:?}")
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sealing: everything, once, whatever dies or runs at the same time.
 
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use serde_json::json;
 use shared::{
     audit::seal,
@@ -8,7 +9,7 @@ use shared::{
 };
 use time::ext::NumericalDuration;
 
-use super::{audited, checked, entries, export, sealed, verified};
+use super::{audited, checked, entries, export, sealed, tamper, verified};
 use crate::support::{Caller, TableFault, TestApp, answer::text};
 
 #[tokio::test]
@@ -19,11 +20,11 @@ async fn a_run_seals_all_tenants_and_the_next_one_changes_nothing() {
     let pass = sealed(&test).await;
     assert_eq!(
         pass,
-        json!({"checkpoints": 2, "entries": 6, "left": 0, "archived": 0, "failed": 0})
+        json!({"checkpoints": 2, "entries": 14, "left": 0, "archived": 0, "unarchived": 0, "failed": 0})
     );
     let once = test.dump().await;
     let again = sealed(&test).await;
-    let nothing = json!({"checkpoints": 0, "entries": 0, "left": 0, "archived": 0, "failed": 0});
+    let nothing = json!({"checkpoints": 0, "entries": 0, "left": 0, "archived": 0, "unarchived": 0, "failed": 0});
     // The watch's first look is no entry, so nothing at all is new.
     assert_eq!(again, nothing, "{once}");
     let listed = entries(&test, "").await;
@@ -31,7 +32,7 @@ async fn a_run_seals_all_tenants_and_the_next_one_changes_nothing() {
     let (file, pages) = export(&test.ada()).await;
     assert_eq!(
         (verified(checked(&test, &file).await).entries, pages),
-        (3, 1)
+        (7, 1)
     );
 }
 
@@ -41,7 +42,7 @@ async fn what_comes_later_goes_on_from_what_was_sealed() {
     for number in 1..=3 {
         test.ada().upload(&format!("Video {number}")).await;
         test.clock.advance(5.minutes());
-        assert_eq!(sealed(&test).await["entries"], 1);
+        assert_eq!(sealed(&test).await["entries"], 2);
     }
     let (file, _) = export(&test.ada()).await;
     let verified = verified(checked(&test, &file).await);
@@ -51,7 +52,7 @@ async fn what_comes_later_goes_on_from_what_was_sealed() {
             verified.last_checkpoint,
             verified.unsealed
         ),
-        (3, 3, 0)
+        (6, 3, 0)
     );
 }
 
@@ -72,7 +73,7 @@ async fn an_entry_whose_transaction_lands_late_is_in_a_later_checkpoint() {
     let late = act.write(&test.app, tenant, event).unwrap();
     test.clock.advance(1.minutes());
     test.ada().upload("Later").await;
-    assert_eq!(sealed(&test).await["entries"], 2);
+    assert_eq!(sealed(&test).await["entries"], 4);
     test.app.store.commit(vec![late]).await.unwrap();
     assert_eq!(sealed(&test).await["entries"], 1);
     let listed = entries(&test, "").await;
@@ -80,7 +81,7 @@ async fn an_entry_whose_transaction_lands_late_is_in_a_later_checkpoint() {
         .iter()
         .map(|it| it["sealedIn"].as_u64().unwrap())
         .collect();
-    assert_eq!(sealed_in, [1, 2, 1]);
+    assert_eq!(sealed_in, [1, 1, 2, 1, 1]);
     let (file, _) = export(&test.ada()).await;
     verified(checked(&test, &file).await);
 }
@@ -107,11 +108,11 @@ async fn many_entries_are_several_checkpoints_and_several_pages() {
         test.clock.advance(1.milliseconds());
     }
     let pass = sealed(&test).await;
-    let whole = json!({"checkpoints": 4, "entries": 2_401, "left": 0, "archived": 0, "failed": 0});
+    let whole = json!({"checkpoints": 4, "entries": 2_402, "left": 0, "archived": 0, "unarchived": 0, "failed": 0});
     assert_eq!(pass, whole, "1,000; as many as fit 1.5 MB; the rest");
     let (file, pages) = export(&test.ada()).await;
     let verified = verified(checked(&test, &file).await);
-    assert_eq!((verified.entries, verified.last_checkpoint), (2_401, 4));
+    assert_eq!((verified.entries, verified.last_checkpoint), (2_402, 4));
     assert_eq!(pages, 2);
 }
 
@@ -132,7 +133,7 @@ async fn a_run_that_died_before_it_unlisted_is_finished_by_the_next_one() {
     place["open"] = true.into();
     test.app.store.put(&key, &place, Guard::None).await.unwrap();
     test.ada().upload("New").await;
-    assert_eq!(sealed(&test).await["entries"], 1, "only what is new");
+    assert_eq!(sealed(&test).await["entries"], 2, "only what is new");
     assert_eq!(sealed(&test).await["entries"], 0);
     let (file, _) = export(&test.ada()).await;
     let verified = verified(checked(&test, &file).await);
@@ -142,7 +143,7 @@ async fn a_run_that_died_before_it_unlisted_is_finished_by_the_next_one() {
             verified.last_checkpoint,
             verified.unsealed
         ),
-        (4, 2, 0)
+        (9, 2, 0)
     );
 }
 
@@ -174,7 +175,7 @@ async fn an_answer_that_was_lost_seals_nothing_twice() {
             verified.last_checkpoint,
             verified.unsealed
         ),
-        (3, 1, 0)
+        (7, 1, 0)
     );
 }
 
@@ -203,7 +204,7 @@ async fn two_runs_at_once_make_no_fork() {
     sealed(&test).await;
     let (file, _) = export(&test.ada()).await;
     let verified = verified(checked(&test, &file).await);
-    assert_eq!((verified.entries, verified.unsealed), (24, 0));
+    assert_eq!((verified.entries, verified.unsealed), (48, 0));
 }
 
 #[tokio::test]
@@ -228,4 +229,34 @@ async fn a_checkpoint_that_somebody_planted_stops_the_sealing_and_is_alerted_of(
     let dana = test.as_caller(Caller::Person("dana"));
     let alerts = dana.get("/api/ops/alerts").await.ok().to_string();
     assert!(alerts.contains("audit-late"), "{alerts}");
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_keeps_no_other_from_being_sealed_and_is_told_of() {
+    let test = audited().await;
+    test.ada().video("Sound").await;
+    test.ada().upload("Broken").await;
+    let entry = &entries(&test, "").await[0];
+    let binary = AttributeValue::B(Blob::new([0xff]));
+    tamper(&test, entry, "request", binary).await;
+    test.woken("audit-seal").await.problem(500, "internal");
+    let tenant = text(entry, "tenant").parse().unwrap();
+    let place: Option<serde_json::Value> = test
+        .app
+        .store
+        .get(&keys::place_of_sealing(tenant))
+        .await
+        .unwrap();
+    assert_eq!(place.unwrap()["total"], 8);
+}
+
+#[tokio::test]
+async fn an_entry_that_says_it_is_sealed_and_is_not_is_late() {
+    let test = audited().await;
+    test.ada().upload("Hidden").await;
+    let entry = &entries(&test, "").await[0];
+    tamper(&test, entry, "sealedIn", AttributeValue::N("1".to_owned())).await;
+    assert_eq!(sealed(&test).await["entries"], 1, "the other one");
+    test.clock.advance(16.minutes());
+    test.woken("audit-seal").await.problem(500, "internal");
 }

@@ -99,7 +99,8 @@ pub(super) fn step(status: &str, event: &str) -> Option<&'static str> {
         "upload.expired" if unsent && status != "EXPIRED" => Some("EXPIRED"),
         "asset.failed" if unsent || status == "MUX_PROCESSING" => Some("ERROR"),
         "asset.ready" if lives && status != "READY" => Some("READY"),
-        "asset.deleted" if lives => Some("DELETED"),
+        // A person may wish what Mux has done already.
+        "asset.deleted" if !status.is_empty() => Some("DELETED"),
         _ => None,
     }
 }

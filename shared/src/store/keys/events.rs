@@ -68,6 +68,22 @@ pub fn checkpoint(tenant: TenantId, number: u64) -> Key {
     Key::new(pk, format!("{number:012}"))
 }
 
+/// What there is of checkpoints after this one, and beside them. `PLACE` comes after all digits.
+pub fn checkpoints_after(tenant: TenantId, number: u64) -> Listing {
+    let partition = format!("TENANT#{tenant}#CHECKPOINTS");
+    let all = Listing {
+        index: None,
+        ..Listing::new(GSI1, partition)
+    };
+    all.between(format!("{:012}", number + 1), "A".to_owned())
+}
+
+/// Which event has this key, if it is one's.
+pub fn event_at(pk: &str, sk: &str) -> Option<(TenantId, EventId)> {
+    let tenant = pk.strip_prefix("TENANT#")?.strip_suffix("#EVENTS")?;
+    Some((tenant.parse().ok()?, sk.parse().ok()?))
+}
+
 /// That the entries of a checkpoint are in the table, and since when they are sealed.
 pub fn live_checkpoint(tenant: TenantId, number: u64, sealed: OffsetDateTime) -> Key {
     let place = format!("{}#{tenant}#{number:012}", stamp(sealed));

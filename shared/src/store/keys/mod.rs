@@ -50,8 +50,9 @@ use ulid::Ulid;
 
 pub use self::{
     events::{
-        UNSEALED, UNSEALED_SHARDS, checkpoint, event, events, events_about, live_checkpoint,
-        live_checkpoints, pack, place_of_sealing, unsealed, unsealed_event, unsealed_of,
+        UNSEALED, UNSEALED_SHARDS, checkpoint, checkpoints_after, event, event_at, events,
+        events_about, live_checkpoint, live_checkpoints, pack, place_of_sealing, unsealed,
+        unsealed_event, unsealed_of,
     },
     shares::{
         agenda_of_asset, agenda_of_share, agenda_until, asset_agenda, code, listed_share,
