@@ -116,7 +116,9 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
     };
     let (link, plays) = plays(app, &act, link, &asset, event, now).await?;
     let signed = sign(app, &link, &plays, asked.extras, now)?;
-    let grant = app.grants.write(link.id, &grant);
+    // Who goes on keeps what they have.
+    let kept = asked.grant.filter(|_| renews);
+    let grant = kept.or_else(|| app.grants.write(link.id, &grant));
     let grant = grant.ok_or(ShareError::Grant)?;
     Ok(Opened {
         playback: signed.playback,
