@@ -139,7 +139,7 @@ fn network(app: &Parts, address: ClientAddress) -> String {
     hidden
 }
 
-/// Reads what the token names, in one round trip, and finds out whether it opens it. How often anybody
+/// Reads what the token names and finds out whether it opens it. How often anybody
 /// may knock is counted at the same time, and comes first.
 pub(super) async fn knock(
     app: &Parts,
