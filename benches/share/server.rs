@@ -8,16 +8,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt, stream};
 use reqwest::{Client, Response};
 use serde_json::Value;
 
 use super::stage::{Links, Settings};
 
+/// How many viewers ask at once, so that the server always has something to do and its figures are not
+/// those of a processor that wakes up.
+const VIEWERS: usize = 8;
+
 #[derive(Clone, Copy)]
 pub(super) struct Cost {
     /// Processor time of the server for one request.
     pub micros: f64,
-    pub median: Duration,
+    /// The median time to an answer.
+    pub millis: f64,
 }
 
 /// A process that answers.
@@ -69,18 +75,21 @@ impl Server {
 
     /// Opens links in turn, so many times; how long each took.
     pub(super) async fn open(&mut self, links: &Links, count: usize) -> Vec<Duration> {
-        let mut took = Vec::with_capacity(count);
-        for turn in 0..count {
+        let turns: Vec<_> = (0..count).map(|turn| self.ask(links, turn)).collect();
+        let opened = turns.into_iter().map(|ask| async {
             let began = Instant::now();
-            let answer = self.ask(links, turn).await;
+            let answer = ask.await;
             answer.bytes().await.unwrap();
-            took.push(began.elapsed());
-        }
-        took
+            began.elapsed()
+        });
+        stream::iter(opened)
+            .buffer_unordered(VIEWERS)
+            .collect()
+            .await
     }
 
     /// Every twenty come from another address of one network, so that nobody opens too often.
-    async fn ask(&mut self, links: &Links, turn: usize) -> Response {
+    fn ask(&mut self, links: &Links, turn: usize) -> impl Future<Output = Response> + use<> {
         if turn.is_multiple_of(20) {
             self.viewer = self.viewer.checked_add(1).unwrap();
             let from = IpAddr::V4(Ipv4Addr::new(127, 7, 7, self.viewer));
@@ -93,9 +102,11 @@ impl Server {
         if let Some(grant) = grant {
             request = request.header("x-share-grant", grant);
         }
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        answer
+        async move {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+            answer
+        }
     }
 
     pub(super) async fn cost(&mut self, links: &Links, count: usize) -> Cost {
@@ -107,7 +118,7 @@ impl Server {
         let micros = spent.as_secs_f64() * 1e6 / count as f64;
         Cost {
             micros,
-            median: took[count / 2],
+            millis: took[count / 2].as_secs_f64() * 1e3,
         }
     }
 

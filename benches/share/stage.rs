@@ -64,6 +64,7 @@ impl Settings {
 }
 
 /// Tokens of links, and what their viewers show.
+#[derive(Clone)]
 pub(super) struct Links(Vec<(String, Option<String>)>);
 
 impl Links {
@@ -78,6 +79,12 @@ impl Links {
 
     pub(super) fn first(&self) -> Self {
         Self(self.0[..1].to_vec())
+    }
+
+    /// The same links, in so many parts.
+    pub(super) fn parts(&self, count: usize) -> impl Iterator<Item = Self> {
+        let size = self.0.len() / count;
+        self.0.chunks_exact(size).map(|it| Self(it.to_vec()))
     }
 
     pub(super) fn shown(&self, grants: Vec<String>) -> Self {

@@ -14,7 +14,6 @@ use axum::{
     middleware::map_request,
 };
 use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use crate::problem::Problem;
@@ -55,14 +54,29 @@ fn half(address: Ipv6Addr) -> String {
     format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
 }
 
-/// What stands for a text that is about a person, always the same: HMAC-SHA256, cut to 32 hexadecimal digits. Plain
-/// digests of addresses would be found by trying all four billion.
-pub fn pseudonym(key: &SecretString, text: &str) -> String {
-    let Ok(mac) = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes()) else {
-        return String::new(); // HMAC takes keys of every length
-    };
-    let digest = mac.chain_update(text).finalize().into_bytes();
-    hex::encode(&digest[..16])
+/// What texts about people are hidden under: the key of an HMAC, made ready once.
+#[derive(Clone)]
+pub struct PseudonymKey(Hmac<Sha256>);
+
+impl PseudonymKey {
+    /// `None` for no key at all.
+    pub fn new(key: &str) -> Option<Self> {
+        let made = Hmac::new_from_slice(key.as_bytes()).ok()?;
+        (!key.is_empty()).then_some(Self(made))
+    }
+
+    /// What stands for a text that is about a person, always the same: HMAC-SHA256, cut to 32
+    /// hexadecimal digits. Plain digests of addresses would be found by trying all four billion.
+    pub fn hide(&self, text: &str) -> String {
+        let digest = self.0.clone().chain_update(text).finalize().into_bytes();
+        hex::encode(&digest[..16])
+    }
+}
+
+impl fmt::Debug for PseudonymKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PseudonymKey(…)")
+    }
 }
 
 /// The same router, told by its host where each request comes from. A host knows from the connection or
@@ -138,8 +152,8 @@ mod tests {
 
     #[test]
     fn a_pseudonym_is_stable_and_needs_the_key() {
-        let (key, other) = ("one".into(), "other".into());
-        let named = |address: &str, key| pseudonym(key, &of(address).client());
+        let [key, other] = ["one", "other"].map(|it| PseudonymKey::new(it).unwrap());
+        let named = |address: &str, key: &PseudonymKey| key.hide(&of(address).client());
         let name = named("203.0.113.7", &key);
         assert_eq!(name, "e339d5a5f9c4c15a58ce77d8f3e56cfd");
         assert_eq!(name, named("::ffff:203.0.113.7", &key));

@@ -9,6 +9,7 @@ use time::Duration;
 use url::Url;
 
 use crate::{
+    address::PseudonymKey,
     ids::{self, TenantId},
     limits::Limits,
 };
@@ -66,7 +67,7 @@ pub struct Config {
     /// `GRANT_KEY`: what is given to viewers for what they have shown is signed with it.
     pub grant_key: SecretString,
     /// `PSEUDONYM_KEY`: what addresses of people and networks are hidden under.
-    pub pseudonym_key: SecretString,
+    pub pseudonym_key: PseudonymKey,
     /// `SMTP_URL`: the mail server, as `smtps://user:password@server`. Without it, no link can ask for
     /// a code.
     pub smtp: Option<SecretString>,
@@ -118,7 +119,8 @@ impl Config {
         let share_max_days = vars.or("SHARE_MAX_DAYS", "30");
         let signed_playback = vars.or("SIGNED_PLAYBACK_ENFORCED", "true");
         let grant_key: Option<String> = vars.secret("GRANT_KEY");
-        let pseudonym_key: Option<String> = vars.secret("PSEUDONYM_KEY");
+        let pseudonym_key = vars.secret("PSEUDONYM_KEY");
+        let pseudonym_key = pseudonym_key.as_deref().and_then(PseudonymKey::new);
         let smtp = vars.lookup_text("SMTP_URL");
         let mail_from = vars.or("MAIL_FROM", "Motion Mavericks Portal <portal@localhost>");
         let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
@@ -151,7 +153,7 @@ impl Config {
                 share_max_days: share_max_days?,
                 signed_playback: signed_playback?,
                 grant_key: grant_key?.into(),
-                pseudonym_key: pseudonym_key?.into(),
+                pseudonym_key: pseudonym_key?,
                 smtp: smtp.map(Into::into),
                 mail_from: mail_from?,
                 upload_max_bytes: upload_max_bytes?,

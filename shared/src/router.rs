@@ -8,6 +8,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{MethodRouter, on},
 };
+use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowOrigin, CorsLayer},
@@ -179,7 +180,17 @@ pub fn all(app: App) -> Router {
 }
 
 fn build(routes: impl IntoIterator<Item = Route>, app: App) -> Router {
-    let cors = cors(&app);
+    // The first is the outermost. One after the other, each would be boxed on its own, and cloned for
+    // each request.
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(app.clone(), telemetry::observe))
+        .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
+        .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header_layer(header::CACHE_CONTROL, "no-store"))
+        .layer(cors(&app))
+        .layer(from_fn(limits::headers))
+        .layer(CatchPanicLayer::custom(problem::from_panic))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
     routes
         .into_iter()
         .fold(Router::new(), |router, route| {
@@ -189,14 +200,7 @@ fn build(routes: impl IntoIterator<Item = Route>, app: App) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, "see the documentation for what is")
         })
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(CatchPanicLayer::custom(problem::from_panic))
-        .layer(from_fn(limits::headers))
-        .layer(cors)
-        .layer(header_layer(header::CACHE_CONTROL, "no-store"))
-        .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
-        .layer(from_fn_with_state(app.clone(), telemetry::observe))
+        .layer(layers)
         .with_state(app)
 }
 

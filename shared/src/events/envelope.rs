@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::Event;
 use crate::{
-    address::{self, ClientAddress},
+    address::ClientAddress,
     app::Parts,
     ids::{EventId, RequestId, RunId, SessionId, ShareId, TenantId, UserId},
     mux::MuxEventId,
@@ -56,7 +56,7 @@ impl Act {
         if let Some(address) = self.address {
             // Another one in each organisation: two that compare their logs learn nothing of visitors.
             let text = format!("{tenant} {}", address.client());
-            let pseudonym = address::pseudonym(&app.config.pseudonym_key, &text);
+            let pseudonym = app.config.pseudonym_key.hide(&text);
             envelope.tell(app, ADDRESS, pseudonym);
         }
         envelope

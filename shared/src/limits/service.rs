@@ -11,7 +11,6 @@ use super::{
     told::{self, Standing},
 };
 use crate::{
-    address,
     app::Parts,
     ids::{ShareId, UserId},
     store::{Place, StoreError, keys, keys::Key},
@@ -103,7 +102,7 @@ pub(super) struct Attempt {
 impl Asked {
     pub(super) fn new(app: &Parts, rule: Rule, subject: &str) -> Self {
         let (limit, now) = (app.config.limits.of(rule), app.clock.now());
-        let pseudonym = address::pseudonym(&app.config.pseudonym_key, subject);
+        let pseudonym = app.config.pseudonym_key.hide(subject);
         let key = keys::limit(rule.name(), &pseudonym).expiring(now + limit.window() + SLACK);
         let id = subject.parse::<ShareId>().is_ok() || subject.parse::<UserId>().is_ok();
         let shown = if id { subject } else { &pseudonym }.to_owned();
@@ -122,7 +121,7 @@ impl Asked {
         app: &Parts,
         tag: Option<&str>,
     ) -> Result<Attempt, StoreError> {
-        let tag = tag.map(|it| address::pseudonym(&app.config.pseudonym_key, it));
+        let tag = tag.map(|it| app.config.pseudonym_key.hide(it));
         let mark = slots::mark(self.now, tag.as_deref());
         let stale = slots::stale(self.now, self.limit);
         let mut slot = u16::try_from(app.ids.pick(self.limit.most.into())).unwrap_or_default();

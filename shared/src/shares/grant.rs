@@ -65,14 +65,20 @@ struct Claims {
 pub struct Grants {
     sign: EncodingKey,
     read: DecodingKey,
+    /// The clock is ours, not the library's.
+    signature_only: Validation,
 }
 
 impl Grants {
     pub fn new(key: &SecretString) -> Self {
         let key = key.expose_secret().as_bytes();
+        let mut signature_only = Validation::new(Algorithm::HS256);
+        signature_only.validate_exp = false;
+        signature_only.required_spec_claims.clear();
         Self {
             sign: EncodingKey::from_secret(key),
             read: DecodingKey::from_secret(key),
+            signature_only,
         }
     }
 
@@ -93,11 +99,7 @@ impl Grants {
 
     /// The grant, if it is one for this link and still counts. Anything else is as nothing.
     pub(super) fn read(&self, share: ShareId, text: &str, now: OffsetDateTime) -> Option<Grant> {
-        // The clock is ours, not the library's.
-        let mut signature_only = Validation::new(Algorithm::HS256);
-        signature_only.validate_exp = false;
-        signature_only.required_spec_claims.clear();
-        let claims = jsonwebtoken::decode::<Claims>(text, &self.read, &signature_only);
+        let claims = jsonwebtoken::decode::<Claims>(text, &self.read, &self.signature_only);
         let claims = claims.ok()?.claims;
         let until = OffsetDateTime::from_unix_timestamp(claims.exp).ok()?;
         let counts = claims.sub == share && now < until;

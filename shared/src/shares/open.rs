@@ -12,7 +12,7 @@ use super::{
     token::ShareToken,
 };
 use crate::{
-    address::{self, ClientAddress},
+    address::ClientAddress,
     app::Parts,
     assets::{Asset, Status},
     events::{Act, Actor, Event},
@@ -134,7 +134,7 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
 
 /// A network, hidden, and short: it only has to be told from another one.
 fn network(app: &Parts, address: ClientAddress) -> String {
-    let mut hidden = address::pseudonym(&app.config.pseudonym_key, &address.network());
+    let mut hidden = app.config.pseudonym_key.hide(&address.network());
     hidden.truncate(8);
     hidden
 }

@@ -14,7 +14,6 @@ use super::{
     open::{Admitted, Asked, knock, refused},
 };
 use crate::{
-    address,
     app::Parts,
     events::{Act, Actor, Event, Shown},
     limits::{self, Rule},
@@ -231,7 +230,7 @@ async fn send(
 
 /// What the table keeps of a code. A plain digest of so few digits would be found by trying.
 fn digest(app: &Parts, whom: &str, code: &str) -> String {
-    address::pseudonym(&app.config.pseudonym_key, &format!("{whom} {code}"))
+    app.config.pseudonym_key.hide(&format!("{whom} {code}"))
 }
 
 /// Whether this is the code; it can be used once.
@@ -259,5 +258,5 @@ async fn take_code(
 /// An address, hidden: another one for each link.
 fn whom(app: &Parts, link: &ShareLink, email: &Email) -> String {
     let text = format!("{} {}", link.id, email.as_str());
-    address::pseudonym(&app.config.pseudonym_key, &text)
+    app.config.pseudonym_key.hide(&text)
 }
