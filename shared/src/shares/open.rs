@@ -70,6 +70,8 @@ pub(super) struct Admitted {
 }
 
 /// Opens a link: the row is read every time, so that taken back means taken back (S0-068, S0-069).
+///
+/// What happens seldom is boxed: otherwise every request carries the room for it, and moves it about.
 pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError> {
     let now = app.clock.now();
     let at_the_door = knock(app, &asked, now).await?;
@@ -85,7 +87,7 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
         user: asked.user,
     };
     if let Some(refusal) = refusal(&link, id, &visitor, now) {
-        refused(app, &act, &link, &refusal).await;
+        Box::pin(refused(app, &act, &link, &refusal)).await;
         return Err(refusal);
     }
     let asset = asset.filter(|it| it.tenant == link.tenant);
@@ -95,7 +97,8 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
     let mut grant = grant.unwrap_or_else(begin);
     let renews = grant.opened.contains(&asset.id) && grant.network == network;
     if !renews {
-        limits::open_link(app, &act, link.tenant, link.id, asked.address).await?;
+        let opens = limits::open_link(app, &act, link.tenant, link.id, asked.address);
+        Box::pin(opens).await?;
         grant.opened.insert(asset.id);
         grant.network = network;
     }
@@ -151,7 +154,7 @@ pub(super) async fn knock(
     allowed?;
     let found: Option<Found> = found?;
     let Some((link, wanted, asset)) = found.filter(|(link, ..)| token.opens(link)) else {
-        limits::unknown_token(app, asked.address, asked.request).await?;
+        Box::pin(limits::unknown_token(app, asked.address, asked.request)).await?;
         return Err(ShareError::Unknown);
     };
     let grant = asked.grant.as_deref();
@@ -266,14 +269,14 @@ async fn plays(
         metrics::emit(now, "UnsignedPlayback", "Count", 1);
         tracing::error!(alert = "unsigned-playback", share.id = %link.id, asset.id = %asset.id,
             "a public playback id is given out");
-        let link = own::give_public(app, act, link, event).await?;
+        let link = Box::pin(own::give_public(app, act, link, event)).await?;
         return Ok((link, Plays::Public(public)));
     };
     if let Some(own) = link.own(mux_asset).cloned() {
         act.note(app, link.tenant, event).await?;
         return Ok((link, Plays::Signed(own)));
     }
-    own::give(app, act, link, asset, event, now).await
+    Box::pin(own::give(app, act, link, asset, event, now)).await
 }
 
 struct SignedAddresses {
