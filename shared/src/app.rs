@@ -12,7 +12,8 @@ use crate::{
     ids::IdSource,
     limits::Refusing,
     mail::Mail,
-    mux::{MuxClient, PlaybackSigner, WebhookVerifier},
+    mux::{MuxApi, PlaybackSigner, WebhookVerifier},
+    resilience::Known,
     shares::Grants,
     store::Store,
     webhooks::Counting,
@@ -28,7 +29,8 @@ pub struct Parts {
     pub ids: IdSource,
     pub store: Store,
     pub dead_letters: DeadLetters,
-    pub mux: MuxClient,
+    /// Behind [`Parts::mux`].
+    pub(crate) mux_api: MuxApi,
     pub playback: PlaybackSigner,
     pub webhooks: WebhookVerifier,
     pub sessions: Sessions,
@@ -37,6 +39,8 @@ pub struct Parts {
     /// Nothing, where no mail server is set up.
     pub mail: Option<Mail>,
     pub refusing: Refusing,
+    /// What this process knows of those whom it calls.
+    pub known: Known,
     /// Seals the audit log.
     pub seal: SigningKey,
 }

@@ -18,7 +18,8 @@ use crate::{
     ids::{self, AssetId, IdSource},
     limits::Refusing,
     mail::{Mail, MailError},
-    mux::{MuxClient, PlaybackSigner, SigningError, WebhookVerifier},
+    mux::{MuxApi, PlaybackSigner, SigningError, WebhookVerifier},
+    resilience::Known,
     router::{self, Deployable},
     shares::Grants,
     store::{Store, keys},
@@ -153,7 +154,7 @@ pub fn assemble(
         ids,
         store: Store::new(clients.dynamodb, config.table.clone()),
         dead_letters: DeadLetters::new(clients.sqs, queue),
-        mux: MuxClient::new(
+        mux_api: MuxApi::new(
             config.mux_api.clone(),
             config.mux_token_id.clone(),
             config.mux_token_secret.clone(),
@@ -174,6 +175,7 @@ pub fn assemble(
             .map(|smtp| Mail::new(smtp, &config.mail_from))
             .transpose()?,
         refusing: Refusing::default(),
+        known: Known::default(),
         seal: SigningKey::parse(config.audit_signing_key.expose_secret())?,
         config,
     }))

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod mux;
 pub mod problem;
 pub mod reconcile;
+pub mod resilience;
 pub mod router;
 pub mod shares;
 pub mod store;

@@ -15,10 +15,11 @@ use crate::support::{
 /// Many viewers of one link at once, and Mux makes nothing: none of them is turned away for it.
 #[tokio::test]
 async fn many_first_viewers_play_while_mux_is_busy() {
-    let test = TestApp::new().await;
+    let test = TestApp::given(vec![("LIMITS", "mux-posts=enforce:1/1")]).await;
     let id = test.film("Popular").await;
     let share = test.ada().share(&id, "for the team").await;
     for _ in 0..2 {
+        test.clock.advance(1.seconds());
         test.faults.next(Fault::Limited);
         let all = futures::future::join_all((0..20).map(|_| test.open(&share, None))).await;
         for viewer in all {
@@ -199,7 +200,7 @@ async fn what_mux_does_not_delete_at_once_is_deleted_later() {
     assert_eq!(test.woken("retire").await.ok()["pass"]["cut"], 0);
     test.clock.advance(2.minutes());
     // Done, and the answer lost: the next try finds nothing there, and the asset is.
-    test.faults.next(Fault::DoneAndLost);
+    test.faults.times(4, Fault::DoneAndLost);
     assert_eq!(test.woken("retire").await.ok()["pass"]["failed"], 1);
     assert_eq!(status(text(&sam, "playbackUrl")).await, 404);
     test.clock.advance(5.minutes());
@@ -322,11 +323,11 @@ async fn a_link_that_lives_again_plays_whatever_became_of_its_old_playback_id() 
     test.open(&share, None).await.ok();
     test.clock.advance(7.days());
     // Deleted at Mux, and nobody here knows.
-    test.faults.next(Fault::DoneAndLost);
+    test.faults.times(4, Fault::DoneAndLost);
     assert_eq!(test.woken("retire").await.ok()["pass"]["failed"], 1);
     let path = format!("/api/shares/{}", text(&share, "id"));
     let longer = json!({"expiresInHours": 24});
-    test.faults.next(Fault::Limited);
+    test.faults.times(4, Fault::Limited);
     test.ada()
         .patch(&path, longer.clone())
         .await

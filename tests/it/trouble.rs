@@ -126,6 +126,7 @@ async fn one_request_sent_many_times_at_once_makes_one_upload() {
 async fn cancelling_and_deleting_at_the_same_time_ends_in_deleted() {
     let test = TestApp::new().await;
     for _ in 0..10 {
+        test.clock.advance(2.minutes()); // this is no outage
         test.faults.next(Fault::DoneAndLost);
         let busy = test.ada().post("/api/uploads", order("Both")).await;
         busy.problem(503, "video-service-busy");
@@ -140,15 +141,11 @@ async fn cancelling_and_deleting_at_the_same_time_ends_in_deleted() {
 }
 
 #[tokio::test]
-async fn a_cancel_whose_answer_was_lost_is_found_out_when_it_is_tried_again() {
+async fn a_cancel_whose_answer_was_lost_is_tried_again_and_found_out() {
     let test = TestApp::new().await;
     let upload = test.ada().upload("Cancelled, but who knows").await;
     let path = format!("/api/uploads/{}", text(&upload, "id"));
     test.faults.next(Fault::DoneAndLost);
-    test.ada()
-        .delete(&path)
-        .await
-        .problem(503, "video-service-busy");
     assert_eq!(test.ada().delete(&path).await.ok()["status"], "CANCELLED");
 }
 

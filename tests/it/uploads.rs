@@ -82,7 +82,7 @@ async fn both_paths_lead_to_the_same_handler() {
 async fn when_mux_is_busy_nothing_is_half_done_and_the_same_request_starts_afresh() {
     let test = TestApp::new().await;
     let ada = test.ada().with("idempotency-key", "k-1");
-    test.faults.next(Fault::Limited);
+    test.faults.times(2, Fault::Limited);
     let busy = ada.post("/api/uploads", order("Busy")).await;
     assert_eq!(busy.retry_after(), Some("2"));
     busy.problem(503, "video-service-busy");

@@ -187,6 +187,12 @@ pub enum Event {
     /// A one-time code was sent to somebody who may open a share link.
     #[serde(rename = "share.code-sent")]
     ShareCodeSent { share: ShareId },
+    /// A vendor failed too often and is called no more, but for a few trials (S1-064).
+    #[serde(rename = "breaker.opened")]
+    BreakerOpened { vendor: String },
+    /// It works again; for so long it was not called.
+    #[serde(rename = "breaker.closed")]
+    BreakerClosed { vendor: String, seconds: u64 },
 }
 
 /// What a viewer shows to a share link.
@@ -242,6 +248,8 @@ impl Event {
             | Self::PolicyChanged { .. }
             | Self::TokenGuessing { .. }
             | Self::AuditErased { .. }
+            | Self::BreakerOpened { .. }
+            | Self::BreakerClosed { .. }
             | Self::AuditExported { .. } => None,
         }
     }

@@ -31,7 +31,7 @@ impl From<LimitError> for Problem {
 }
 
 /// Whole seconds, rounded up: who comes back then is not early.
-pub(super) fn seconds(wait: Duration) -> u32 {
+pub fn seconds(wait: Duration) -> u32 {
     let millis = u64::try_from(wait.whole_milliseconds().max(1)).unwrap_or(u64::MAX);
     u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX)
 }

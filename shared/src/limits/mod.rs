@@ -16,7 +16,7 @@ mod slots;
 mod told;
 
 pub use self::{
-    error::LimitError,
+    error::{LimitError, seconds},
     http::routes,
     model::{Limit, Limits, Mode, Rule},
     opening::{notes_refusal, open_from, open_link, unknown_token},

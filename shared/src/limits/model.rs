@@ -52,8 +52,11 @@ rules! {
     RefusalNotesPerLink = "refusal-notes-per-link", 1 in 60;
     /// Uploads that one person begins (S0-058).
     UploadsPerUser = "uploads-per-user", 20 in 86400;
-    /// Calls that make something at Mux, which takes one a second.
-    MuxPosts = "mux-posts", 1 in 1;
+    /// Calls that make something at Mux, which takes one a second, and a few at once after a pause
+    /// (mux.com/docs/core/make-api-requests).
+    MuxPosts = "mux-posts", 5 in 5;
+    /// Calls to one vendor that are tried again (S1-037).
+    RetriesPerVendor = "retries-per-vendor", 10 in 60;
 }
 
 impl Rule {
@@ -68,7 +71,7 @@ impl Rule {
             | Self::CodesPerEmail
             | Self::CodeTriesPerLink
             | Self::UploadsPerUser => true,
-            Self::RefusalNotesPerLink | Self::MuxPosts => false,
+            Self::RefusalNotesPerLink | Self::MuxPosts | Self::RetriesPerVendor => false,
         }
     }
 }

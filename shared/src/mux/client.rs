@@ -1,64 +1,27 @@
-//! The calls to Mux's API. Every failure says whether the call may have had an effect: Mux knows
-//! no idempotency key, so a lost answer is not the same as a refusal.
+//! The calls to Mux's API, each through the breaker, the retries and the pace that all instances share.
 
-use std::time::Duration;
+use std::fmt::Display;
 
-use reqwest::{Method, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::Method;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json, value::RawValue};
-use url::Url;
+use time::{Duration, OffsetDateTime};
 
 use super::{
-    Listed, MuxAssetId, MuxUploadId, PlaybackId, RestrictionId, Subject, UploadStage, UploadUrl,
-    lists::playback_ids,
+    Listed, MuxAssetId, MuxError, MuxUploadId, PlaybackId, RestrictionId, Subject, UploadStage,
+    UploadUrl, lists::playback_ids,
 };
-use crate::ids::AssetId;
+use crate::{
+    app::Parts,
+    ids::AssetId,
+    resilience::{Attempts, Call, Repeat, Vendor},
+};
 
-/// How long one call may take. Mux's own SDK waits 60 s; nobody who holds a phone does.
-const CALL: Duration = Duration::from_secs(8);
-const CONNECT: Duration = Duration::from_secs(3);
+/// How long one try may take. Mux's own SDK waits 60 s; nobody who holds a phone does.
+const TRY: Duration = Duration::seconds(8);
 
-/// How much of an answer is read, in bytes. An asset is a few thousand; a page has a hundred of them.
-const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
-
-/// A failed call.
-#[derive(Debug, thiserror::Error)]
-pub enum MuxError {
-    /// 429: nothing was done. Mux says no time to come back (about one POST per second is allowed).
-    #[error("mux is limiting us")]
-    Limited,
-    /// No connection was made: nothing was done.
-    #[error("mux cannot be reached")]
-    Unreachable(#[source] reqwest::Error),
-    /// 4xx: nothing was done, and trying again does not help.
-    #[error("mux refused with status {status} ({kind}): {messages}")]
-    Refused {
-        status: u16,
-        kind: String,
-        messages: String,
-    },
-    /// 5xx, a timeout, a broken connection: it may have been done.
-    #[error("mux did not answer, or failed ({0})")]
-    Uncertain(&'static str, #[source] Option<reqwest::Error>),
-    /// It was done, and the answer is not what it should be.
-    #[error("mux answered with something else than its documentation says")]
-    Malformed,
-}
-
-impl MuxError {
-    /// Whether the call surely had no effect.
-    pub fn had_no_effect(&self) -> bool {
-        matches!(
-            self,
-            Self::Limited | Self::Unreachable(_) | Self::Refused { .. }
-        )
-    }
-
-    fn refused_with(&self, expected: u16) -> bool {
-        matches!(self, Self::Refused { status, .. } if *status == expected)
-    }
-}
+/// How long a call that makes something waits for its place: Mux takes about one a second.
+const PACE: Duration = Duration::seconds(3);
 
 /// What is asked of Mux for one upload.
 #[derive(Debug)]
@@ -113,32 +76,64 @@ pub struct AssetsPage {
 /// How many objects a page of a list has: the most that Mux gives (mux.com/docs/core/make-api-requests).
 const LIST_PAGE: u32 = 100;
 
-/// Speaks to Mux's API with an access token.
-pub struct MuxClient {
-    http: reqwest::Client,
-    base: Url,
-    token_id: String,
-    token_secret: SecretString,
+/// Mux's API, for somebody who waits until a certain moment and no longer.
+pub struct Mux<'a> {
+    app: &'a Parts,
+    about: String,
+    deadline: OffsetDateTime,
+    pace: Duration,
 }
 
-impl MuxClient {
-    pub fn new(
-        base: Url,
-        token_id: String,
-        token_secret: SecretString,
-    ) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(CALL)
-            .pool_max_idle_per_host(0) // a frozen Lambda thaws with connections that are long closed
-            .redirect(reqwest::redirect::Policy::none()) // an answer of Mux sends our token nowhere
-            .build()?;
-        Ok(Self {
-            http,
-            base,
-            token_id,
-            token_secret,
-        })
+impl Parts {
+    /// Mux's API for somebody who waits no longer than this, for all calls together. The log names
+    /// what they are about: an id, but never Mux's of an upload, which its address holds, nor of what
+    /// can be played.
+    pub fn mux(&self, patience: Duration, about: impl Display) -> Mux<'_> {
+        Mux {
+            app: self,
+            about: about.to_string(),
+            deadline: self.clock.now() + patience,
+            pace: PACE,
+        }
+    }
+}
+
+/// One call: its name in the log, and what is sent.
+struct Order<'a> {
+    operation: &'static str,
+    method: Method,
+    path: &'a [&'a str],
+    query: &'a [(&'a str, &'a str)],
+    body: Option<Value>,
+}
+
+impl<'a> Order<'a> {
+    fn new(operation: &'static str, method: Method, path: &'a [&'a str]) -> Self {
+        Self {
+            operation,
+            method,
+            path,
+            query: &[],
+            body: None,
+        }
+    }
+
+    fn sending(self, body: Value) -> Self {
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+}
+
+impl Mux<'_> {
+    /// For somebody who does not stand in a queue.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        Self {
+            pace: Duration::ZERO,
+            ..self
+        }
     }
 
     /// `POST /video/v1/uploads`: an upload whose asset will be playable with signed tokens only.
@@ -154,13 +149,15 @@ impl MuxClient {
                 "meta": {"external_id": id, "title": order.title},
             },
         });
-        self.call(Method::POST, &["uploads"], Some(body)).await
+        let order = Order::new("create-upload", Method::POST, &["uploads"]);
+        self.call(order.sending(body)).await
     }
 
     /// `PUT /video/v1/uploads/{id}/cancel`: succeeds only while nothing has arrived.
     pub async fn cancel_upload(&self, upload: &MuxUploadId) -> Result<Cancellation, MuxError> {
         let path = ["uploads", upload.as_str(), "cancel"];
-        match self.call::<Value>(Method::PUT, &path, None).await {
+        let order = Order::new("cancel-upload", Method::PUT, &path);
+        match self.call::<Value>(order).await {
             Ok(_) => Ok(Cancellation::Done),
             Err(error) if error.refused_with(403) => Ok(Cancellation::TooLate),
             Err(error) => Err(error),
@@ -171,7 +168,8 @@ impl MuxClient {
     pub async fn create_playback_id(&self, asset: &MuxAssetId) -> Result<PlaybackId, MuxError> {
         let path = ["assets", asset.as_str(), "playback-ids"];
         let body = json!({"policy": "signed"});
-        let made: Named<PlaybackId> = self.call(Method::POST, &path, Some(body)).await?;
+        let order = Order::new("create-playback-id", Method::POST, &path);
+        let made: Named<PlaybackId> = self.call(order.sending(body)).await?;
         Ok(made.id)
     }
 
@@ -181,7 +179,8 @@ impl MuxClient {
         &self,
         asset: &MuxAssetId,
     ) -> Result<Option<Vec<(PlaybackId, bool)>>, MuxError> {
-        let object = self.object(&["assets", asset.as_str()]).await?;
+        let path = ["assets", asset.as_str()];
+        let object = self.object("playback-ids", &path).await?;
         Ok(object.map(|it| playback_ids(it.get())))
     }
 
@@ -192,7 +191,8 @@ impl MuxClient {
         playback: &PlaybackId,
     ) -> Result<Deletion, MuxError> {
         let path = ["assets", asset.as_str(), "playback-ids", playback.as_str()];
-        match self.send(Method::DELETE, &path, &[], None).await {
+        let order = Order::new("delete-playback-id", Method::DELETE, &path);
+        match self.send(order).await {
             Ok(_) => Ok(Deletion::Done),
             Err(error) if error.refused_with(404) => Ok(Deletion::NotThere),
             Err(error) => Err(error),
@@ -207,25 +207,29 @@ impl MuxClient {
             "user_agent": {"allow_no_user_agent": true, "allow_high_risk_user_agent": true},
         });
         let path = ["playback-restrictions"];
-        let made: Named<RestrictionId> = self.call(Method::POST, &path, Some(body)).await?;
+        let order = Order::new("create-restriction", Method::POST, &path);
+        let made: Named<RestrictionId> = self.call(order.sending(body)).await?;
         Ok(made.id)
     }
 
     /// `GET /video/v1/uploads/{id}`.
     pub async fn find_upload(&self, upload: &MuxUploadId) -> Result<FoundUpload, MuxError> {
-        self.call(Method::GET, &["uploads", upload.as_str()], None)
-            .await
+        let path = ["uploads", upload.as_str()];
+        let order = Order::new("find-upload", Method::GET, &path);
+        self.call(order).await
     }
 
     /// The same call, read as news. `None`: Mux knows no such upload.
     pub async fn upload_news(&self, upload: &MuxUploadId) -> Result<Option<Subject>, MuxError> {
-        let object = self.object(&["uploads", upload.as_str()]).await?;
+        let path = ["uploads", upload.as_str()];
+        let object = self.object("find-upload", &path).await?;
         Ok(object.map(|it| Subject::of_upload(it.get())))
     }
 
     /// `GET /video/v1/assets/{id}`, read as news. `None`: Mux knows no such asset.
     pub async fn asset_news(&self, asset: &MuxAssetId) -> Result<Option<Subject>, MuxError> {
-        let object = self.object(&["assets", asset.as_str()]).await?;
+        let path = ["assets", asset.as_str()];
+        let object = self.object("find-asset", &path).await?;
         Ok(object.map(|it| Subject::of_asset(it.get())))
     }
 
@@ -235,7 +239,7 @@ impl MuxClient {
         let mut query = vec![("limit", limit.as_str())];
         query.extend(cursor.map(|it| ("cursor", it)));
         let page: Answer<Vec<Box<RawValue>>> =
-            self.answer(Method::GET, &["assets"], &query, None).await?;
+            self.page("list-assets", &["assets"], &query).await?;
         let assets = page.data.iter().map(|it| Listed::asset(it.get()));
         Ok(AssetsPage {
             assets: assets.collect(),
@@ -248,7 +252,7 @@ impl MuxClient {
         let (limit, page) = (LIST_PAGE.to_string(), page.to_string());
         let query = [("limit", limit.as_str()), ("page", page.as_str())];
         let page: Answer<Vec<Box<RawValue>>> =
-            self.answer(Method::GET, &["uploads"], &query, None).await?;
+            self.page("list-uploads", &["uploads"], &query).await?;
         Ok(page
             .data
             .iter()
@@ -256,69 +260,70 @@ impl MuxClient {
             .collect())
     }
 
-    async fn object(&self, path: &[&str]) -> Result<Option<Box<RawValue>>, MuxError> {
-        match self.call(Method::GET, path, None).await {
+    async fn object(
+        &self,
+        operation: &'static str,
+        path: &[&str],
+    ) -> Result<Option<Box<RawValue>>, MuxError> {
+        let order = Order::new(operation, Method::GET, path);
+        match self.call(order).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.refused_with(404) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    async fn call<T: DeserializeOwned>(
+    async fn page<T: DeserializeOwned>(
         &self,
-        method: Method,
-        path: &[&str],
-        body: Option<Value>,
-    ) -> Result<T, MuxError> {
-        Ok(self.answer(method, path, &[], body).await?.data)
-    }
-
-    async fn answer<T: DeserializeOwned>(
-        &self,
-        method: Method,
+        operation: &'static str,
         path: &[&str],
         query: &[(&str, &str)],
-        body: Option<Value>,
     ) -> Result<Answer<T>, MuxError> {
-        let answer = self.send(method, path, query, body).await?;
+        let order = Order::new(operation, Method::GET, path);
+        self.answer(Order { query, ..order }).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, order: Order<'_>) -> Result<T, MuxError> {
+        Ok(self.answer(order).await?.data)
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, order: Order<'_>) -> Result<Answer<T>, MuxError> {
+        let answer = self.send(order).await?;
         serde_json::from_slice(&answer).map_err(|_| MuxError::Malformed)
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, &str)],
-        body: Option<Value>,
-    ) -> Result<Vec<u8>, MuxError> {
-        let mut url = self.base.clone();
-        url.path_segments_mut()
-            .map_err(|()| MuxError::Malformed)?
-            .pop_if_empty()
-            .extend(["video", "v1"].iter().chain(path));
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let mut request = self
-            .http
-            .request(method, url)
-            .basic_auth(&self.token_id, Some(self.token_secret.expose_secret()));
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let mut response = request.send().await.map_err(of_transport)?;
-        let status = response.status();
-        let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(of_transport)? {
-            if answer.len() + chunk.len() > ANSWER_LIMIT {
-                return Err(MuxError::Uncertain("an endless answer", None));
+    async fn send(&self, order: Order<'_>) -> Result<Vec<u8>, MuxError> {
+        // Only what is posted makes something, and another one each time.
+        let makes = order.method == Method::POST;
+        let call = Call {
+            vendor: Vendor::Mux,
+            operation: order.operation,
+            entity: self.about.clone(),
+            deadline: self.deadline,
+            longest: TRY,
+            repeat: if makes {
+                Repeat::Doubles
+            } else {
+                Repeat::Harmless
+            },
+            pace: makes.then_some(self.pace),
+        };
+        let (api, body) = (&self.app.mux_api, order.body.as_ref());
+        let mut attempts = Attempts::new(self.app, call);
+        let mut turn = attempts.begin().await?;
+        loop {
+            let sent = api.send(turn.limit, &order.method, order.path, order.query, body);
+            match sent.await {
+                Ok(answer) => {
+                    attempts.succeeded(turn).await;
+                    return Ok(answer);
+                }
+                Err(error) => match attempts.failed(turn, &error).await {
+                    Some(next) => turn = next,
+                    None => return Err(error),
+                },
             }
-            answer.extend_from_slice(&chunk);
         }
-        if status.is_success() {
-            return Ok(answer);
-        }
-        Err(of_status(status, &answer))
     }
 }
 
@@ -332,51 +337,4 @@ struct Answer<T> {
     data: T,
     #[serde(default)]
     next_cursor: Option<String>,
-}
-
-/// A URL may be a capability, so it never goes along into the log.
-fn of_transport(error: reqwest::Error) -> MuxError {
-    let error = error.without_url();
-    if error.is_connect() {
-        return MuxError::Unreachable(error);
-    }
-    MuxError::Uncertain("transport", Some(error))
-}
-
-fn of_status(status: StatusCode, body: &[u8]) -> MuxError {
-    match status {
-        StatusCode::TOO_MANY_REQUESTS => MuxError::Limited,
-        StatusCode::REQUEST_TIMEOUT => MuxError::Uncertain("408", None),
-        status if status.is_client_error() => {
-            let wire: Refusal = serde_json::from_slice(body).unwrap_or_default();
-            MuxError::Refused {
-                status: status.as_u16(),
-                kind: shortened(wire.error.r#type),
-                messages: shortened(wire.error.messages.join(" ")),
-            }
-        }
-        _ => MuxError::Uncertain("5xx", None),
-    }
-}
-
-/// What Mux says goes into the log, but not at any length.
-fn shortened(text: String) -> String {
-    match text.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
-/// `{"error":{"type":"…","messages":["…"]}}`; anything else is read as empty.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Refusal {
-    error: RefusalBody,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RefusalBody {
-    r#type: String,
-    messages: Vec<String>,
 }

@@ -1,5 +1,7 @@
 //! What is asked of Mux, at Mux's pace, and what becomes of the answers.
 
+use std::fmt::Display;
+
 use time::{Duration, OffsetDateTime};
 
 use crate::{
@@ -8,13 +10,16 @@ use crate::{
     events::Act,
     ids::RunId,
     jobs::Job,
-    mux::{AssetNews, AssetStage, MuxAssetId, MuxError, MuxEventId, Subject},
+    mux::{AssetNews, AssetStage, Mux, MuxAssetId, MuxError, MuxEventId, Subject},
     shares::ShareError,
 };
 
 /// The time between two calls: four a second, where Mux allows five (mux.com/docs/core/make-api-requests)
 /// and somebody else may need one.
 const PACE: Duration = Duration::milliseconds(250);
+
+/// How long one answer is waited for, with all that is tried again.
+const TIME: Duration = Duration::seconds(20);
 
 /// One run's asking.
 pub(super) struct Asking<'a> {
@@ -23,7 +28,7 @@ pub(super) struct Asking<'a> {
     /// What names the answers of this run among all that was ever told.
     by: MuxEventId,
     until: OffsetDateTime,
-    /// Mux said that we ask too often: going on would only keep others from it.
+    /// Mux has enough to do, or is not asked now: going on would only keep others from it.
     pub(super) limited: bool,
 }
 
@@ -44,7 +49,7 @@ pub(super) enum AskError {
 
 impl AskError {
     pub(super) fn is_limit(&self) -> bool {
-        matches!(self, Self::Mux(MuxError::Limited))
+        matches!(self, Self::Mux(error) if error.is_limit())
     }
 
     /// Whether a person has to look: it does not pass by itself.
@@ -73,6 +78,11 @@ impl<'a> Asking<'a> {
         !self.limited && self.app.clock.now() + time < self.until
     }
 
+    /// Mux, for a call that may be tried again.
+    pub(super) fn mux(&self, about: impl Display) -> Mux<'a> {
+        self.app.mux(TIME, about)
+    }
+
     /// Waits until the next call may be made.
     pub(super) async fn pace(&self) {
         self.app.clock.pause(PACE).await;
@@ -85,7 +95,7 @@ impl<'a> Asking<'a> {
         // Of an upload that became an asset, the asset says the rest.
         for upload in asset.lifecycle.uploads().filter(|_| assets.is_empty()) {
             self.pace().await;
-            news.extend(self.app.mux.upload_news(upload).await?);
+            news.extend(self.mux(asset.id).upload_news(upload).await?);
         }
         assets.extend(news.iter().filter_map(|it| match it {
             Subject::Upload(upload) => upload.asset.clone(),
@@ -106,7 +116,7 @@ impl<'a> Asking<'a> {
     /// Asks Mux for one of its assets.
     pub(super) async fn asset(&self, id: &MuxAssetId) -> Result<Option<Subject>, AskError> {
         self.pace().await;
-        Ok(self.app.mux.asset_news(id).await?)
+        Ok(self.mux(id.as_str()).asset_news(id).await?)
     }
 
     /// Whether Mux knows an upload of this video. With a token of another account it would know
@@ -114,7 +124,7 @@ impl<'a> Asking<'a> {
     pub(super) async fn knows_an_upload(&self, asset: &Asset) -> Result<bool, AskError> {
         for upload in asset.lifecycle.uploads() {
             self.pace().await;
-            if self.app.mux.upload_news(upload).await?.is_some() {
+            if self.mux(asset.id).upload_news(upload).await?.is_some() {
                 return Ok(true);
             }
         }

@@ -127,7 +127,7 @@ async fn mux_page(
     seen: &mut Option<HashSet<MuxAssetId>>,
 ) -> Result<Option<Phase>, StoreError> {
     asking.pace().await;
-    let page = match asking.app.mux.list_assets(cursor.as_deref()).await {
+    let page = match asking.mux("all").list_assets(cursor.as_deref()).await {
         Ok(page) => page,
         Err(error) => {
             tracing::warn!(error = telemetry::chain(&error), "assets not listed");

@@ -48,8 +48,11 @@ async fn verify(
 impl From<LookError> for Problem {
     fn from(error: LookError) -> Self {
         match error {
-            LookError::Mux(_) => {
-                Self::new(Kind::VideoServiceBusy, "nothing was looked at").because(error)
+            LookError::Mux(ref mux) => {
+                let wait = mux.retry_after();
+                Self::new(Kind::VideoServiceBusy, "nothing was looked at")
+                    .retry_after(wait)
+                    .because(error)
             }
             LookError::Ask(_) => Self::unavailable(error),
         }

@@ -104,8 +104,12 @@ pub(super) async fn discard(
             continue; // the next comparison finds it again
         }
         asking.pace().await;
-        if let Err(error) = asking.app.mux.delete_playback_id(&asset, &id).await {
-            asking.limited = matches!(error, MuxError::Limited);
+        if let Err(error) = asking
+            .mux(asset.as_str())
+            .delete_playback_id(&asset, &id)
+            .await
+        {
+            asking.limited = error.is_limit();
             note(&mut comparison.findings, &error.into());
         }
     }
@@ -131,6 +135,9 @@ pub(super) struct Look {
     pub next_cursor: Option<String>,
 }
 
+/// How long an operator waits for Mux.
+const PATIENCE: Duration = Duration::seconds(20);
+
 /// Why nobody could look.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LookError {
@@ -142,7 +149,7 @@ pub(super) enum LookError {
 
 /// Looks at a page of Mux's assets.
 pub(super) async fn look(app: &Parts, cursor: Option<&str>) -> Result<Look, LookError> {
-    let page = app.mux.list_assets(cursor).await?;
+    let page = app.mux(PATIENCE, "all").list_assets(cursor).await?;
     let mut look = Look {
         next_cursor: page.next,
         ..Look::default()

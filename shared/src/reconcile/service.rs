@@ -10,7 +10,6 @@ use crate::{
     assets::Asset,
     ids::RunId,
     jobs::{self, Job},
-    mux::MuxError,
     store::{StoreError, keys},
     telemetry,
 };
@@ -148,11 +147,11 @@ async fn find_uploads(asking: &mut Asking<'_>, pass: &mut Pass, unheard: Vec<Ass
             return;
         }
         asking.pace().await;
-        let uploads = match asking.app.mux.list_uploads(page).await {
+        let uploads = match asking.mux("all").list_uploads(page).await {
             Ok(uploads) => uploads,
             Err(error) => {
                 pass.failed += 1;
-                asking.limited = matches!(error, MuxError::Limited);
+                asking.limited = error.is_limit();
                 tracing::warn!(error = telemetry::chain(&error), "uploads not listed");
                 return;
             }

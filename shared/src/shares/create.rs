@@ -200,6 +200,9 @@ pub(super) fn check_domains(domains: &[Domain]) -> Result<(), ShareError> {
     Ok(())
 }
 
+/// How long somebody at a page waits for Mux.
+const PATIENCE: Duration = Duration::seconds(10);
+
 /// The restriction that Mux has for these domains; made if there is none yet. The same set has the
 /// same one, in whatever order it is given.
 async fn restriction(app: &Parts, domains: &[Domain]) -> Result<Option<RestrictionId>, ShareError> {
@@ -217,7 +220,10 @@ async fn restriction(app: &Parts, domains: &[Domain]) -> Result<Option<Restricti
         return Ok(Some(known.id));
     }
     let made = Restriction {
-        id: app.mux.create_restriction(&names).await?,
+        id: app
+            .mux(PATIENCE, "domains")
+            .create_restriction(&names)
+            .await?,
     };
     match app.store.put(&key, &made, Guard::Absent).await {
         Ok(()) => Ok(Some(made.id)),

@@ -13,13 +13,16 @@ use crate::{
     app::Parts,
     assets::Asset,
     events::{Act, Event},
-    mux::{Deletion, MuxError},
+    mux::{Deletion, Mux, MuxError},
     store::{ATTEMPTS, StoreError, keys},
     telemetry,
 };
 
 /// How long somebody who takes a link back waits for Mux.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(4);
+const PATIENCE: Duration = Duration::seconds(4);
+
+/// How long the job does.
+const TIME: Duration = Duration::seconds(30);
 
 /// The pauses between two attempts at what Mux does not do: half as long as it has been tried, from a
 /// minute to an hour.
@@ -35,23 +38,19 @@ pub(super) enum CutError {
     Mux(#[from] MuxError),
     #[error("mux knows neither the playback id nor its asset: is this the account that it is in?")]
     Doubtful,
-    #[error("mux did not answer in time")]
-    Late,
 }
 
 impl CutError {
-    /// Whether Mux said that we ask too often.
+    /// Whether Mux has enough to do, or is not asked now.
     pub(super) fn is_limit(&self) -> bool {
-        matches!(self, Self::Mux(MuxError::Limited))
+        matches!(self, Self::Mux(error) if error.is_limit())
     }
 }
 
 /// Cuts a link that was taken back this moment, for somebody who waits. What fails, the job does.
 pub(super) async fn now(app: &Parts, act: &Act, refused: &Refused) -> Result<ShareLink, CutError> {
     let link = &refused.link;
-    let deleting = delete_all(app, link);
-    let deleted = tokio::time::timeout(PATIENCE, deleting).await;
-    let (gone, failed) = deleted.unwrap_or((Vec::new(), Some(CutError::Late)));
+    let (gone, failed) = delete_all(app, &app.mux(PATIENCE, link.id), link).await;
     if let Some(error) = failed {
         let error = telemetry::chain(&error);
         tracing::warn!(share.id = %link.id, error, "mux has still to delete playback ids");
@@ -84,7 +83,7 @@ pub(super) async fn due(
     act: &Act,
     link: &ShareLink,
 ) -> Result<Result<(), CutError>, StoreError> {
-    let (gone, failed) = delete_all(app, link).await;
+    let (gone, failed) = delete_all(app, &app.mux(TIME, link.id), link).await;
     let now = app.clock.now();
     let tried = now - link.over_at();
     let pause: Duration = tried / 2;
@@ -117,10 +116,14 @@ pub(super) async fn rest(app: &Parts, act: &Act, link: &ShareLink) -> Result<(),
 }
 
 /// Deletes a link's playback ids at Mux; those that are gone, and why the rest is not.
-async fn delete_all(app: &Parts, link: &ShareLink) -> (Vec<Playback>, Option<CutError>) {
+async fn delete_all(
+    app: &Parts,
+    mux: &Mux<'_>,
+    link: &ShareLink,
+) -> (Vec<Playback>, Option<CutError>) {
     let mut gone = Vec::new();
     for playback in &link.playbacks {
-        match delete(app, playback).await {
+        match delete(app, mux, playback).await {
             Ok(()) => gone.push(playback.clone()),
             Err(error) => return (gone, Some(error)),
         }
@@ -130,13 +133,13 @@ async fn delete_all(app: &Parts, link: &ShareLink) -> (Vec<Playback>, Option<Cut
 
 /// With a token of another account Mux would know nothing, and everything would seem to be gone: that
 /// a playback id is not there is believed only of an asset that is.
-async fn delete(app: &Parts, playback: &Playback) -> Result<(), CutError> {
+async fn delete(app: &Parts, mux: &Mux<'_>, playback: &Playback) -> Result<(), CutError> {
     let Playback { mux_asset, id, .. } = playback;
-    match app.mux.delete_playback_id(mux_asset, id).await? {
+    match mux.delete_playback_id(mux_asset, id).await? {
         Deletion::Done => return Ok(()),
         Deletion::NotThere => {}
     }
-    if app.mux.asset_news(mux_asset).await?.is_some() {
+    if mux.asset_news(mux_asset).await?.is_some() {
         return Ok(());
     }
     let asset: Option<Asset> = app.store.get(&keys::asset(playback.asset)).await?;

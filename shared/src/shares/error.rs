@@ -53,9 +53,6 @@ pub enum ShareError {
 /// Seconds until a viewer's page looks again for a video that is still in the making.
 const NOT_READY_PAUSE: u32 = 5;
 
-/// Seconds until it is worth asking Mux once more.
-const BUSY_PAUSE: u32 = 3;
-
 impl From<ShareError> for Problem {
     fn from(error: ShareError) -> Self {
         match error {
@@ -84,9 +81,12 @@ impl From<ShareError> for Problem {
             ShareError::Mux(MuxError::Refused { .. } | MuxError::Malformed) => {
                 Self::new(Kind::VideoServiceRefused, "nothing was changed").because(error)
             }
-            ShareError::Mux(_) => Self::new(Kind::VideoServiceBusy, "nothing was changed")
-                .retry_after(BUSY_PAUSE)
-                .because(error),
+            ShareError::Mux(ref mux) => {
+                let wait = mux.retry_after();
+                Self::new(Kind::VideoServiceBusy, "nothing was changed")
+                    .retry_after(wait)
+                    .because(error)
+            }
             ShareError::Mail(_) => Self::unavailable(error),
             ShareError::Password | ShareError::Grant | ShareError::Signing(_) => {
                 Self::internal(error)

@@ -15,20 +15,16 @@ use crate::{
     assets::Asset,
     events::{Act, Event},
     ids::AssetId,
-    limits::{self, Rule},
     mux::{MuxAssetId, PlaybackId},
     store::{ATTEMPTS, StoreError, keys},
     telemetry,
 };
 
 /// How long a viewer waits for it.
-const PATIENCE: std::time::Duration = std::time::Duration::from_millis(2_500);
+const PATIENCE: Duration = Duration::milliseconds(2_500);
 
 /// For so long after the first one, more viewers write nothing: many may come at once.
 const AHEAD: Duration = Duration::MINUTE;
-
-/// Whom Mux allows about one thing a second: the whole account.
-const MUX: &str = "account";
 
 /// Gives out a playback id, and notes with the event which one it was.
 pub(super) async fn give(
@@ -168,36 +164,31 @@ async fn write(
 
 /// A new playback id, if Mux makes one now.
 async fn make(app: &Parts, asset: &MuxAssetId) -> Option<PlaybackId> {
-    // Without a place in the queue Mux would only refuse, and others with us.
-    let place = limits::take(app, Rule::MuxPosts, MUX, None).await;
-    if let Err(error) = place {
-        let error = telemetry::chain(&error);
+    // Without a place in the queue Mux would only refuse, and others with us. If it is made although
+    // nobody heard so, nobody ever gets a token for it, and the daily check finds it.
+    let made = app
+        .mux(PATIENCE, asset.as_str())
+        .at_once()
+        .create_playback_id(asset)
+        .await;
+    made.inspect_err(|error| {
+        let error = telemetry::chain(error);
         tracing::info!(
             error,
             "no playback id of its own yet: the video's is given out"
         );
-        return None;
-    }
-    let making = app.mux.create_playback_id(asset);
-    match tokio::time::timeout(PATIENCE, making).await {
-        Ok(Ok(made)) => Some(made),
-        Ok(Err(error)) => {
-            let error = telemetry::chain(&error);
-            tracing::warn!(error, "no playback id of its own: the video's is given out");
-            None
-        }
-        // If it was made nevertheless, nobody ever gets a token for it, and the daily check finds it.
-        Err(_) => {
-            tracing::warn!("mux is slow: the video's playback id is given out");
-            None
-        }
-    }
+    })
+    .ok()
 }
 
 /// One that nobody was given: the daily check finds it, if this fails.
 async fn discard(app: &Parts, asset: &MuxAssetId, made: Option<PlaybackId>) {
     let Some(made) = made else { return };
-    if let Err(error) = app.mux.delete_playback_id(asset, &made).await {
+    if let Err(error) = app
+        .mux(PATIENCE, asset.as_str())
+        .delete_playback_id(asset, &made)
+        .await
+    {
         let error = telemetry::chain(&error);
         tracing::warn!(error, "a playback id that nobody plays by is left at mux");
     }

@@ -31,6 +31,9 @@ const LEASE: Duration = Duration::minutes(2);
 /// others need some.
 const PACE: Duration = Duration::milliseconds(250);
 
+/// How long what is asked about one video may take.
+const TIME: Duration = Duration::seconds(30);
+
 /// How many places of the agenda are read at once.
 const PAGE: u32 = 100;
 
@@ -176,7 +179,7 @@ impl Round<'_> {
     async fn end_and_unplay(&mut self, asset: &Asset, tenant: TenantId) -> Result<(), ShareError> {
         for mux_asset in asset.lifecycle.living_assets() {
             self.unplay(asset, mux_asset).await.inspect_err(|error| {
-                self.limited = matches!(error, MuxError::Limited);
+                self.limited = error.is_limit();
             })?;
         }
         for link in rows::all_of_asset(self.app, tenant, asset.id).await? {
@@ -192,14 +195,15 @@ impl Round<'_> {
     /// Deletes the playback ids of an asset at Mux that it was made with, and all public ones.
     async fn unplay(&self, asset: &Asset, id: &MuxAssetId) -> Result<(), MuxError> {
         self.app.clock.pause(PACE).await;
-        let listed = self.app.mux.playback_ids(id).await?;
+        let mux = self.app.mux(TIME, asset.id);
+        let listed = mux.playback_ids(id).await?;
         // Mux has not told that it is gone, so it is not believed of a token of another account.
         let listed = listed.ok_or(MuxError::Malformed)?;
         for (playback, public) in listed {
             let own = asset.lifecycle.playback_ids().any(|it| *it == playback);
             if own || public {
                 self.app.clock.pause(PACE).await;
-                self.app.mux.delete_playback_id(id, &playback).await?;
+                mux.delete_playback_id(id, &playback).await?;
             }
         }
         Ok(())

@@ -224,7 +224,7 @@ async fn send(
             "{text} opens the video that was shared with you.\n\nIt counts for ten minutes. If you did not ask for it, do nothing."
         ),
     };
-    mail.send(message).await?;
+    mail.send(app, message, link.id.to_string()).await?;
     Ok(())
 }
 

@@ -30,9 +30,6 @@ pub enum UploadError {
     Store(#[from] StoreError),
 }
 
-/// Mux allows about one POST per second and does not say when to come back (mux.com/docs/core/make-api-requests).
-const MUX_PAUSE: u32 = 2;
-
 impl From<UploadError> for Problem {
     fn from(error: UploadError) -> Self {
         match error {
@@ -52,12 +49,14 @@ impl From<UploadError> for Problem {
             UploadError::Mux(MuxError::Refused { .. }) => {
                 Self::new(Kind::VideoServiceRefused, "it does not take this upload").because(error)
             }
-            UploadError::Mux(_) => Self::new(
-                Kind::VideoServiceBusy,
-                "try again in a moment, with the same Idempotency-Key if there was one",
-            )
-            .retry_after(MUX_PAUSE)
-            .because(error),
+            UploadError::Mux(ref mux) => {
+                let wait = mux.retry_after();
+                let detail =
+                    "wait, then send the same with the same Idempotency-Key if there was one";
+                Self::new(Kind::VideoServiceBusy, detail)
+                    .retry_after(wait)
+                    .because(error)
+            }
             UploadError::Limit(error) => error.into(),
             UploadError::Asset(error) => error.into(),
             UploadError::Store(error) => error.into(),

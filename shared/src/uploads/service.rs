@@ -1,5 +1,7 @@
 //! What can be done with an upload. Each function is one use case, callable without HTTP.
 
+use time::Duration;
+
 use super::{
     UploadError,
     model::{FIRST, IdempotencyKey, ONCE_LIFE, Once, Order},
@@ -13,14 +15,18 @@ use crate::{
     ids::AssetId,
     limits::{self, Allowance, LimitError, Rule},
     mux::{
-        Cancellation, MuxEventId, MuxUploadId, Subject, UploadNews, UploadOrder, UploadStage,
-        UploadUrl,
+        Cancellation, MuxError, MuxEventId, MuxUploadId, Subject, UploadNews, UploadOrder,
+        UploadStage, UploadUrl,
     },
+    resilience::{self, Vendor},
     store::{ATTEMPTS, Guard, StoreError, Write, keys, keys::Key},
 };
 
 /// The shortest life that Mux gives an upload, in seconds (mux.com/docs/api-reference).
 const TIMEOUT_MIN: u32 = 60;
+
+/// How long somebody at a page waits for Mux: shorter than the function lives.
+const PATIENCE: Duration = Duration::seconds(10);
 
 /// Begins an upload: the row first, then Mux, then what Mux answered (S0-100, S1-053). Whatever
 /// breaks in between, the row is there, and names itself in every event of Mux.
@@ -57,24 +63,30 @@ pub(super) async fn create(
             .act()
             .write_change(app, member.tenant, requested, None, Some(&asset))?,
     ];
-    let user = member.user.to_string();
-    let taken = limits::take(app, Rule::UploadsPerUser, &user, None).await;
+    // While Mux is not asked, nothing is begun that would have to be undone (S1-058).
+    let held = resilience::check(app, Vendor::Mux).await;
+    let held = held.map_err(MuxError::from);
     let Some(key) = key else {
-        let undo = Undo::Row(None, taken?);
+        held?;
+        let taken = take(app, member).await?;
         app.store.commit(writes).await?;
-        return begin(app, member, asset, undo, origin).await;
+        return begin(app, member, asset, Undo::Row(None, taken), origin).await;
     };
     let key = keys::once(member.user, &key.digest(member.tenant));
     let once = Once::new(asset.id, order.fingerprint(origin.as_str()), now);
+    let taken = match held {
+        Ok(()) => take(app, member).await.map_err(UploadError::from),
+        Err(error) => Err(error.into()),
+    };
     let allowance = match taken {
         Ok(allowance) => allowance,
-        // What was begun before the limit was reached is answered beyond it, too.
-        Err(error @ LimitError::Limited { .. }) => {
+        // What was begun before is answered all the same.
+        Err(error @ (UploadError::Limit(LimitError::Limited { .. }) | UploadError::Mux(_))) => {
             let first: Option<Once> = app.store.get(&key).await?;
             first.ok_or(error)?;
             return resume(app, member, key, &once, origin).await;
         }
-        Err(error @ LimitError::Store(_)) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
     writes.insert(
         0,
@@ -92,6 +104,12 @@ pub(super) async fn create(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// One more upload of this person today.
+async fn take(app: &Parts, member: &Member) -> Result<Allowance, LimitError> {
+    let user = member.user.to_string();
+    limits::take(app, Rule::UploadsPerUser, &user, None).await
 }
 
 /// The same request again: the same answer, or the rest of the work if nobody is at it any more.
@@ -158,7 +176,7 @@ async fn begin(
             .unwrap_or_default()
             .max(TIMEOUT_MIN),
     };
-    let created = match app.mux.create_upload(&order).await {
+    let created = match app.mux(PATIENCE, asset.id).create_upload(&order).await {
         Ok(created) => created,
         Err(error) => {
             if let Undo::Row(key, allowance) = undoing
@@ -270,12 +288,13 @@ async fn cancel_at_mux(
     id: AssetId,
     upload: MuxUploadId,
 ) -> Result<Asset, UploadError> {
-    let (stage, asset) = match app.mux.cancel_upload(&upload).await? {
+    let mux = app.mux(PATIENCE, id);
+    let (stage, asset) = match mux.cancel_upload(&upload).await? {
         // `video.upload.cancelled` will say the same again.
         Cancellation::Done => (UploadStage::Cancelled, None),
         // It has ended already, perhaps by a first try whose answer was lost: what is it now?
         Cancellation::TooLate => {
-            let found = app.mux.find_upload(&upload).await?;
+            let found = mux.find_upload(&upload).await?;
             (found.status, found.asset_id)
         }
     };

@@ -1,6 +1,7 @@
 //! Who acts: a person of a tenant, a guest, somebody with a made-up token.
 
 use axum::{
+    Router,
     body::Body,
     http::{Method, Request},
 };
@@ -33,6 +34,7 @@ pub(crate) struct Actor<'a> {
     caller: Caller,
     headers: Vec<(&'static str, String)>,
     address: Option<ClientAddress>,
+    router: Router,
 }
 
 impl TestApp {
@@ -68,6 +70,7 @@ impl TestApp {
             caller,
             headers: vec![("origin", ORIGIN.to_owned())],
             address: None,
+            router: self.router.clone(),
         }
     }
 
@@ -104,6 +107,14 @@ impl Actor<'_> {
             self.headers.push((name, value.to_owned()));
         }
         self
+    }
+
+    /// By way of this instance of the portal.
+    pub(crate) fn by(self, router: &Router) -> Self {
+        Self {
+            router: router.clone(),
+            ..self
+        }
     }
 
     /// From this address, as the host says it.
@@ -152,7 +163,7 @@ impl Actor<'_> {
         if let Some(address) = self.address {
             request.extensions_mut().insert(address);
         }
-        let response = self.test.router.clone().oneshot(request).await.unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let answer = Answer::read(response).await;
         self.test.canaries.note(&answer.body);
         answer

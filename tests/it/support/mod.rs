@@ -7,9 +7,11 @@ pub(crate) mod canaries;
 pub(crate) mod events;
 mod mux;
 mod table;
+pub(crate) mod timeline;
 pub(crate) mod viewer;
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc, LazyLock,
@@ -76,6 +78,8 @@ pub(crate) struct TestApp {
     pub(crate) aws: Aws,
     /// Where the stand-in of Mux and the functions listen.
     pub(crate) url: String,
+    variables: BTreeMap<&'static str, String>,
+    reached: Aws,
     stop: CancellationToken,
     _tasks: JoinSet<()>,
     _folder: TempDir,
@@ -143,7 +147,8 @@ impl TestApp {
         }
         let (mail, smtp) = MailBox::listen(listen().await, stop.clone(), &mut tasks).unwrap();
         let smtp = wishes.mail.then(|| format!("smtp://{smtp}"));
-        let app = assemble(&wishes, &clock, &reached, &url, smtp);
+        let variables = variables(&wishes, &reached, &url, smtp);
+        let app = assemble(&variables, clock.clone(), &reached, 0);
         let router = router::all(Arc::clone(&app));
         let faults = Faults::default();
         let sign_ins = Arc::new(AtomicUsize::new(0));
@@ -177,9 +182,16 @@ impl TestApp {
             aws,
             url,
             stop,
+            variables,
+            reached,
             _tasks: tasks,
             _folder: folder,
         }
+    }
+
+    /// One more instance of the portal, with a memory of its own and ids that nobody else has.
+    pub(crate) fn instance(&self, clock: Arc<dyn Clock>, number: u64) -> App {
+        assemble(&self.variables, clock, &self.reached, number << 40)
     }
 
     /// How often the sign-in service was asked for its keys.
@@ -225,13 +237,12 @@ fn open_mux(folder: &std::path::Path, url: &str, clock: &muxsim::Clock, limited:
     Sim::open(options).unwrap()
 }
 
-fn assemble(
+fn variables(
     wishes: &Wishes,
-    clock: &Arc<ManualClock>,
     aws: &Aws,
     url: &str,
     smtp: Option<String>,
-) -> App {
+) -> BTreeMap<&'static str, String> {
     let mut variables = settings::variables(url, aws, &KEY);
     variables.insert(
         "ALLOWED_ORIGINS",
@@ -242,9 +253,22 @@ fn assemble(
     for (name, value) in &wishes.variables {
         variables.insert(name, (*value).to_owned());
     }
+    // Tests make many things at Mux in one moment.
+    let limits = variables.entry("LIMITS").or_default();
+    if !wishes.rate_limit && !limits.contains("mux-posts") {
+        limits.push_str(",mux-posts=shadow");
+    }
+    variables
+}
+
+fn assemble(
+    variables: &BTreeMap<&'static str, String>,
+    clock: Arc<dyn Clock>,
+    aws: &Aws,
+    from: u64,
+) -> App {
     let config = Config::read(|name| variables.get(name).cloned()).unwrap();
-    let clock: Arc<dyn Clock> = clock.clone();
-    let ids = IdSource::new(Arc::clone(&clock), counted());
+    let ids = IdSource::new(Arc::clone(&clock), counted(from));
     boot::assemble(config, clock, ids, aws.clients()).unwrap()
 }
 
@@ -261,8 +285,8 @@ fn reached(wishes: &Wishes, aws: &Aws) -> Aws {
 }
 
 /// Bytes that count, so that snapshots hold literal ids.
-fn counted() -> impl Fn(&mut [u8]) + Send + Sync {
-    let count = AtomicU64::new(1);
+fn counted(from: u64) -> impl Fn(&mut [u8]) + Send + Sync {
+    let count = AtomicU64::new(from + 1);
     move |bytes: &mut [u8]| {
         let number = count.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         bytes.fill(0);

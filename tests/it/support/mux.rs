@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
@@ -28,12 +31,22 @@ pub(crate) enum Fault {
 
 /// The faults that are still to come.
 #[derive(Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<VecDeque<Fault>>>);
+pub(crate) struct Faults(Arc<Mutex<VecDeque<Fault>>>, Arc<AtomicBool>);
 
 impl Faults {
     /// The next call of Mux's API meets this.
     pub(crate) fn next(&self, fault: Fault) {
         self.0.lock().unwrap().push_back(fault);
+    }
+
+    /// So many calls meet this, one after the other: what is tried again fails again.
+    pub(crate) fn times(&self, count: usize, fault: Fault) {
+        (0..count).for_each(|_| self.next(fault));
+    }
+
+    /// Nothing works until it does again.
+    pub(crate) fn out(&self, out: bool) {
+        self.1.store(out, Ordering::SeqCst);
     }
 
     /// A fault that nothing met is a call that the test expected in vain.
@@ -50,6 +63,9 @@ impl Faults {
 
 async fn meet(State(faults): State<Faults>, request: Request, next: Next) -> Response {
     let called = request.uri().path().starts_with("/video/v1/");
+    if called && faults.1.load(Ordering::SeqCst) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let fault = called
         .then(|| faults.0.lock().unwrap().pop_front())
         .flatten();
