@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dlq::DeadLetters,
+    health::LastLook,
     ids::IdSource,
     limits::Refusing,
     mail::Mail,
@@ -39,6 +40,8 @@ pub struct Parts {
     /// Nothing, where no mail server is set up.
     pub mail: Option<Mail>,
     pub refusing: Refusing,
+    /// What was last seen of everybody's health.
+    pub last_look: LastLook,
     /// What this process knows of those whom it calls.
     pub known: Known,
     /// Seals the audit log.

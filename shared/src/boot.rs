@@ -15,6 +15,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, ConfigError},
     dlq::DeadLetters,
+    health::LastLook,
     ids::{self, AssetId, IdSource},
     limits::Refusing,
     mail::{Mail, MailError},
@@ -176,6 +177,7 @@ pub fn assemble(
             .transpose()?,
         refusing: Refusing::default(),
         known: Known::default(),
+        last_look: LastLook::default(),
         seal: SigningKey::parse(config.audit_signing_key.expose_secret())?,
         config,
     }))

@@ -62,6 +62,7 @@ fn operators_table() -> Vec<Row> {
     let auditors_of_none = [401, 403, 403, 404, 403, 404, 404];
     vec![
         row(Method::GET, "/api/health", everybody),
+        row(Method::GET, "/api/health/mux-system", everybody),
         row(Method::GET, "/api/ops/alerts", operators),
         with(
             || json!({}),

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use aws_sdk_dynamodb::{
-    config::{BehaviorVersion, Credentials, Region},
+    config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig},
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
         Projection, ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
@@ -87,8 +87,15 @@ impl Aws {
 
     /// The real SDK's clients, with the timeouts and retries of production.
     pub fn clients(&self) -> Clients {
+        self.clients_within(&boot::timeouts())
+    }
+
+    /// The same with other timeouts: a machine that is busy with many tests is no table that is slow.
+    pub fn clients_within(&self, timeouts: &TimeoutConfig) -> Clients {
         let dynamodb = dynamodb_config().endpoint_url(format!("http://{}", self.dynamodb));
+        let dynamodb = dynamodb.timeout_config(timeouts.clone());
         let sqs = sqs_config().endpoint_url(format!("http://{}", self.sqs));
+        let sqs = sqs.timeout_config(timeouts.clone());
         Clients {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),

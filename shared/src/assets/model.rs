@@ -114,7 +114,7 @@ impl Way {
 }
 
 /// Where a video stands, in the founding documents' words (S1-060).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Status {
     #[serde(rename = "AWAITING_UPLOAD")]
     AwaitingUpload,

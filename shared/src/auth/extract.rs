@@ -82,6 +82,22 @@ impl FromRequestParts<App> for Operator {
     }
 }
 
+/// Whether it is somebody who operates the portal. Anybody else is nobody here; a session token that
+/// does not hold is nobody's, too, so that health is told whatever the sign-in service does.
+pub struct MaybeOperator(pub bool);
+
+impl FromRequestParts<App> for MaybeOperator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        if token(&parts.headers).is_none() {
+            return Ok(Self(false));
+        }
+        let operator = Operator::from_request_parts(parts, app).await;
+        Ok(Self(operator.is_ok()))
+    }
+}
+
 impl FromRequestParts<App> for Reader {
     type Rejection = Problem;
 

@@ -9,7 +9,7 @@ mod model;
 
 pub use self::{
     claims::SessionError,
-    extract::{Admin, Auditor, Editor, Operator, Reader, SignedIn},
+    extract::{Admin, Auditor, Editor, MaybeOperator, Operator, Reader, SignedIn},
     keys::Sessions,
     model::{Member, Role},
 };

@@ -1,79 +1,72 @@
-//! The health route.
+//! The health routes.
 
-use std::time::Duration;
-
-use axum::extract::State;
+use axum::{
+    extract::State,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::{body::SystemBody, model::Health, service};
 use crate::{
+    address::ClientAddress,
     app::App,
-    config::Config,
+    auth::MaybeOperator,
     http::Json,
-    jobs::{self, Job},
+    problem::{Kind, Problem},
     router::Route,
 };
 
-/// How long the table has to say when jobs last went well. Whoever asks for health does not wait.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 pub fn routes() -> Vec<Route> {
-    vec![Route::get("/api/health", health)]
+    vec![
+        Route::get("/api/health", health),
+        Route::get("/api/health/mux-system", system),
+    ]
 }
 
+/// That this process answers. Asks nobody.
 #[derive(Serialize)]
 struct HealthBody {
     status: &'static str,
     #[serde(with = "time::serde::rfc3339")]
     timestamp: OffsetDateTime,
     version: &'static str,
-    /// Empty when the table does not tell.
-    jobs: Vec<JobBody>,
     /// What somebody has switched off, and should not forget.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<&'static str>,
 }
 
-/// A job that a schedule wakes, and how long ago it last went well; nothing, if it never did.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct JobBody {
-    name: &'static str,
-    #[serde(with = "time::serde::rfc3339::option")]
-    last_success: Option<OffsetDateTime>,
-    age_seconds: Option<i64>,
-}
-
 async fn health(State(app): State<App>) -> Json<HealthBody> {
-    let now = app.clock.now();
-    let beats = tokio::time::timeout(PATIENCE, jobs::last_successes(&app)).await;
-    let jobs = match beats {
-        Ok(Ok(jobs)) => jobs.map(|(job, last)| JobBody::of(job, last, now)).into(),
-        Ok(Err(_)) | Err(_) => Vec::new(),
-    };
     Json(HealthBody {
         status: "healthy",
-        timestamp: now,
+        timestamp: app.clock.now(),
         version: env!("CARGO_PKG_VERSION"),
-        jobs,
-        warnings: warnings(&app.config),
+        warnings: service::warnings(&app),
     })
 }
 
-fn warnings(config: &Config) -> Vec<&'static str> {
-    let unsigned = "SIGNED_PLAYBACK_ENFORCED is false: public playback ids are given out";
-    (!config.signed_playback)
-        .then_some(unsigned)
-        .into_iter()
-        .collect()
-}
+type System = (StatusCode, [(HeaderName, HeaderValue); 1], Json<SystemBody>);
 
-impl JobBody {
-    fn of(job: Job, last: Option<OffsetDateTime>, now: OffsetDateTime) -> Self {
-        Self {
-            name: job.name(),
-            last_success: last,
-            age_seconds: last.map(|it| (now - it).whole_seconds()),
-        }
-    }
+/// A look is two seconds old at the most, and whoever stands between may keep it as long.
+async fn system(
+    State(app): State<App>,
+    MaybeOperator(operator): MaybeOperator,
+    address: Option<ClientAddress>,
+) -> Result<System, Problem> {
+    let may = app.last_look.ask(address, app.clock.now());
+    may.map_err(|seconds| {
+        Problem::new(Kind::RateLimited, "wait as long as Retry-After says").retry_after(seconds)
+    })?;
+    let look = service::look(&app).await;
+    let status = match look.health {
+        Health::Healthy | Health::Degraded => StatusCode::OK,
+        Health::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let kept = if operator {
+        "no-store"
+    } else {
+        "public, max-age=2"
+    };
+    let kept = (header::CACHE_CONTROL, HeaderValue::from_static(kept));
+    Ok((status, [kept], Json(SystemBody::of(&look, &app, operator))))
 }

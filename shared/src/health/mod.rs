@@ -1,5 +1,8 @@
-//! Health: whether this process answers, and when the jobs last went well.
+//! Health: whether this process answers, and how it stands with everything that it needs.
 
+mod body;
 mod http;
+mod model;
+mod service;
 
-pub use self::http::routes;
+pub use self::{http::routes, service::LastLook};

@@ -21,6 +21,6 @@ pub use self::{
     model::{Limit, Limits, Mode, Rule},
     opening::{notes_refusal, open_from, open_link, unknown_token},
     refusals::Refusing,
-    service::{Allowance, give_back, take},
+    service::{Allowance, give_back, take, used},
     told::{LEFT, POLICY, headers},
 };

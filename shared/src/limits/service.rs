@@ -64,6 +64,18 @@ pub async fn take(
     asked.answer(app, attempt).await
 }
 
+/// How often a subject passed within the window that ends now, and how often it may. Takes nothing.
+pub async fn used(app: &Parts, rule: Rule, subject: &str) -> Result<(u16, u16), StoreError> {
+    let asked = Asked::new(app, rule, subject);
+    let marks = app.store.marks(&asked.key).await?;
+    let free = View::of(&marks, asked.limit, asked.now).free.len();
+    let most = asked.limit.most;
+    Ok((
+        most.saturating_sub(u16::try_from(free).unwrap_or(most)),
+        most,
+    ))
+}
+
 /// Undoes a `take` that turned out not to count.
 pub async fn give_back(app: &Parts, allowance: Allowance) -> Result<(), LimitError> {
     let Some(held) = allowance.held else {

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::{
     Findings,
     asking::{AskError, Asking, gone},
+    census,
     model::{Comparison, Phase, REMEMBERED},
     playback,
 };
@@ -107,6 +108,7 @@ async fn end(
     let event = asking.act.write(app, app.config.operators(), ended)?;
     let place = Write::put(keys::comparison(), &comparison, guard)?;
     app.store.commit(vec![place, event]).await?;
+    census::keep(app, comparison.counts, |it| &mut it.closed).await;
     tracing::info!(
         at_mux = found.at_mux,
         here = found.here,
@@ -140,6 +142,7 @@ async fn mux_page(
     let (app, findings) = (asking.app, &mut comparison.findings);
     if cursor.is_none() {
         *findings = Findings::default();
+        comparison.counts.clear();
     }
     let (mut known, mut strays) = (Vec::with_capacity(page.assets.len()), Vec::new());
     for some in page.assets.chunks(ABREAST) {
@@ -262,6 +265,10 @@ async fn our_page(
         if !asking.may_go_on() {
             return Ok(Phase::Here { shard, after: last });
         }
+        *comparison
+            .counts
+            .entry(asset.status(app.clock.now()))
+            .or_default() += 1;
         let findings = &mut comparison.findings;
         findings.here += 1;
         if let Some(way) = asset.closed_by {

@@ -4,6 +4,7 @@
 //! the answers mean (`assets`).
 
 mod asking;
+mod census;
 mod compare;
 mod http;
 mod model;
@@ -11,6 +12,7 @@ mod playback;
 mod service;
 
 pub use self::{
+    census::{Census, Counts, census},
     compare::last_comparison,
     http::{operators_routes, routes},
     model::{Findings, Pass},

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use super::census::Counts;
 use crate::{assets::Way, ids::AssetId};
 
 /// What one run did.
@@ -89,6 +90,9 @@ pub(super) struct Comparison {
     pub started_at: OffsetDateTime,
     pub phase: Phase,
     pub findings: Findings,
+    /// Videos here by status, as far as they were looked at.
+    #[serde(default)]
+    pub counts: Counts,
     /// Videos that Mux did not have the last time.
     #[serde(default)]
     pub suspects: BTreeSet<AssetId>,
@@ -139,6 +143,7 @@ impl Comparison {
             started_at: now,
             phase: Phase::Done,
             findings: Findings::default(),
+            counts: Counts::new(),
             suspects: BTreeSet::new(),
             missing: BTreeSet::new(),
             strays: BTreeSet::new(),
@@ -178,6 +183,7 @@ impl Comparison {
             progressed_at: now,
             phase: Phase::Mux { cursor: None },
             findings: Findings::default(),
+            counts: Counts::new(),
             missing: BTreeSet::new(),
             strays: self.stray,
             stray: BTreeSet::new(),

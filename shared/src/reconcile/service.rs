@@ -3,7 +3,13 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Pass, asking::Asking, compare, model::Turn};
+use super::{
+    Pass,
+    asking::Asking,
+    census::{self, Counts},
+    compare,
+    model::Turn,
+};
 use crate::{
     alerts,
     app::Parts,
@@ -62,7 +68,7 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
     let mut asking = Asking::new(app, id, BUDGET);
     let mut pass = Pass::default();
     let (mut after, mut rest): (Option<Asset>, Vec<Asset>) = (None, Vec::new());
-    let mut unheard = Vec::new();
+    let (mut unheard, mut counts) = (Vec::new(), Counts::new());
     // Newest first, as the index has them: a video that somebody waits for is asked about before one
     // that was begun yesterday.
     loop {
@@ -77,6 +83,10 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
             .await?;
         for asset in &page.items {
             pass.open += 1;
+            let status = asset.status(app.clock.now());
+            if !status.is_final() {
+                *counts.entry(status).or_default() += 1; // the others are about to be closed
+            }
             match turn(asset, app.clock.now()) {
                 Turn::NotYet => {}
                 _ if asset.lifecycle.mux_ids().next().is_none() => unheard.push(asset.clone()),
@@ -86,7 +96,11 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
             }
         }
         after = page.items.into_iter().next_back().filter(|_| page.more);
-        if after.is_none() || !asking.may_leave(FOR_UNHEARD) {
+        if after.is_none() {
+            census::keep(app, counts, |it| &mut it.open).await;
+            break;
+        }
+        if !asking.may_leave(FOR_UNHEARD) {
             break;
         }
     }

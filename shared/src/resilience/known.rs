@@ -30,7 +30,7 @@ const VIEW: Duration = Duration::seconds(1);
 const ALONE: Duration = Duration::seconds(5);
 
 /// How long the table has: a call waits for it.
-const PATIENCE: StdDuration = StdDuration::from_millis(500);
+const PATIENCE: StdDuration = StdDuration::from_millis(1_500);
 
 /// How long somebody should wait who lost every race for a trial.
 const LOST: Duration = Duration::seconds(2);

@@ -66,6 +66,20 @@ impl Store {
         }
     }
 
+    /// What stands in every place of an item.
+    pub async fn marks(&self, key: &Key) -> Result<Marks, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key.address()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::of)?;
+        Ok(marks(output.item))
+    }
+
     /// Empties a place, if this mark still stands in it.
     pub async fn leave(&self, key: &Key, place: &str, mark: &str) -> Result<(), StoreError> {
         self.client

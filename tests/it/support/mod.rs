@@ -17,8 +17,10 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use axum::{Router, extract::Request, middleware::map_request};
 use dev::{
     aws::{Aws, TABLE},
@@ -269,7 +271,10 @@ fn assemble(
 ) -> App {
     let config = Config::read(|name| variables.get(name).cloned()).unwrap();
     let ids = IdSource::new(Arc::clone(&clock), counted(from));
-    boot::assemble(config, clock, ids, aws.clients()).unwrap()
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(20))
+        .build();
+    boot::assemble(config, clock, ids, aws.clients_within(&timeouts)).unwrap()
 }
 
 /// What the functions reach of the table and the queue.

@@ -37,7 +37,7 @@ struct Inner {
     faults: Mutex<VecDeque<TableFault>>,
     down: AtomicBool,
     never: Mutex<Option<String>>,
-    no_limits: AtomicBool,
+    without: Mutex<Option<String>>,
     calls: Mutex<BTreeMap<String, u32>>,
     http: Client,
 }
@@ -60,7 +60,12 @@ impl ShakyTable {
 
     /// Nothing can be counted against a limit until it can again.
     pub(crate) fn no_limits(&self, none: bool) {
-        self.0.no_limits.store(none, Ordering::SeqCst);
+        self.without(none.then_some("LIMIT#"));
+    }
+
+    /// No call works that names this.
+    pub(crate) fn without(&self, named: Option<&str>) {
+        *self.0.without.lock().unwrap() = named.map(str::to_owned);
     }
 
     /// No transaction works that names this.
@@ -90,8 +95,8 @@ async fn meet(
     if shaky.0.down.load(Ordering::SeqCst) {
         return lost();
     }
-    let limits = String::from_utf8_lossy(&body).contains("LIMIT#");
-    if limits && shaky.0.no_limits.load(Ordering::SeqCst) {
+    let without = shaky.0.without.lock().unwrap().clone();
+    if without.is_some_and(|it| String::from_utf8_lossy(&body).contains(&it)) {
         return lost();
     }
     let transaction = target.ends_with(".TransactWriteItems");

@@ -23,6 +23,7 @@
 //! | Job             | `JOB#{name}`           | `LEASE`    | —                     | —        | —                    | —        | —               |
 //! | Comparison      | `JOB#compare`          | `PLACE`    | —                     | —        | —                    | —        | —               |
 //! | Replay run      | `RUN#{run}`            | `RUN`      | —                     | —        | —                    | —        | +90 days        |
+//! | Census          | `CENSUS`               | `ASSETS`   | —                     | —        | —                    | —        | —               |
 //! | Breaker         | `VENDOR#{name}`        | `BREAKER`  | —                     | —        | —                    | —        | —               |
 //! | Alerts          | `ALERTS`               | `RAISED`   | —                     | —        | —                    | —        | —               |
 //! | Tally           | `TALLY#{hour}`         | `WEBHOOKS` | —                     | —        | —                    | —        | +30 days        |
@@ -40,7 +41,7 @@
 //! one by the place of sealing (get), those whose entries are in the table, by when they were sealed (gsi1),
 //! and the archive of the others (get); who runs a job (get); dead letters that were tried in vain,
 //! by when they were first seen (gsi1); how far the comparison has come (get); what is being alerted of
-//! (get); webhooks of an hour (get, add); has this request been made (put if absent); may this subject once more (take a place); may a vendor be called (get); what was
+//! (get); webhooks of an hour (get, add); has this request been made (put if absent); may this subject once more (take a place); may a vendor be called (get); how many videos there are (get); what was
 //! refused, by the hour (query `pk`, add).
 
 mod events;
@@ -207,6 +208,11 @@ pub fn replay_run(run: RunId) -> Key {
 /// How far the comparison with Mux has come.
 pub fn comparison() -> Key {
     Key::new("JOB#compare".to_owned(), "PLACE")
+}
+
+/// How many videos there are.
+pub fn census() -> Key {
+    Key::new("CENSUS".to_owned(), "ASSETS")
 }
 
 /// The breaker before a vendor.

@@ -1,0 +1,210 @@
+//! Looking at everything that can be unwell, at most every two seconds in each process.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration as StdDuration, Instant},
+};
+
+use quick_cache::sync::Cache;
+use time::{Duration, OffsetDateTime};
+
+use super::model::{Health, Signs, of_vendor};
+use crate::{
+    address::ClientAddress,
+    alerts::{self, Alert, Raised, Reading},
+    app::Parts,
+    limits::{self, Rule},
+    reconcile::{self, Census},
+    resilience::{self, Breaker, Tally, Vendor},
+    store::StoreError,
+    telemetry,
+};
+
+/// How long a look counts.
+const VIEW: Duration = Duration::seconds(2);
+
+/// How long the table and the queue have. Whoever asks for health does not wait.
+const PATIENCE: StdDuration = StdDuration::from_secs(1);
+
+/// How often one address may ask a process in a minute: a dashboard asks every second. Counted in
+/// memory, because counting in the table would cost more than the answer.
+const ASKED: u32 = 120;
+
+/// How many addresses are counted at the same time.
+const ASKERS: usize = 1_000;
+
+/// What was seen, and when; and who asked.
+pub struct LastLook {
+    look: Mutex<Option<Arc<Look>>>,
+    asked: Cache<String, (i64, u32)>,
+}
+
+impl Default for LastLook {
+    fn default() -> Self {
+        Self {
+            look: Mutex::default(),
+            asked: Cache::new(ASKERS),
+        }
+    }
+}
+
+impl LastLook {
+    /// Whether this address may ask once more; if not, for how many seconds.
+    pub(super) fn ask(
+        &self,
+        address: Option<ClientAddress>,
+        now: OffsetDateTime,
+    ) -> Result<(), u32> {
+        let asker = address.map_or_else(String::new, ClientAddress::client);
+        let (minute, second) = (now.unix_timestamp().div_euclid(60), now.second());
+        let (last, count) = self.asked.get(&asker).unwrap_or_default();
+        let count = if last == minute { count } else { 0 };
+        if count >= ASKED {
+            return Err(60 - u32::from(second));
+        }
+        self.asked.insert(asker, (minute, count + 1));
+        Ok(())
+    }
+}
+
+/// What was seen of everything.
+pub(super) struct Look {
+    pub at: OffsetDateTime,
+    /// How long it took, in milliseconds.
+    pub took: u64,
+    pub health: Health,
+    pub vendors: Vec<Seen>,
+    /// How long the table took, in milliseconds; nothing, if it did not answer.
+    pub table: Option<u64>,
+    pub census: Census,
+    pub reading: Reading,
+    pub alerts: Vec<Alert>,
+    pub warnings: Vec<&'static str>,
+}
+
+/// One vendor.
+pub(super) struct Seen {
+    pub vendor: Vendor,
+    pub health: Health,
+    pub breaker: Breaker,
+    /// Retries of the last minute, by all instances, and how many there may be.
+    pub retries: (u16, u16),
+    /// By this process.
+    pub tally: Tally,
+}
+
+/// The last look, or a new one.
+pub(super) async fn look(app: &Parts) -> Arc<Look> {
+    let now = app.clock.now();
+    let last = app.last_look.look.lock();
+    let last = last.unwrap_or_else(PoisonError::into_inner).clone();
+    let recent = |it: &Arc<Look>| (Duration::ZERO..VIEW).contains(&(now - it.at));
+    if let Some(look) = last.filter(recent) {
+        return look;
+    }
+    let look = Arc::new(Box::pin(afresh(app, now)).await);
+    let mut last = app
+        .last_look
+        .look
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    *last = Some(Arc::clone(&look));
+    look
+}
+
+async fn afresh(app: &Parts, now: OffsetDateTime) -> Look {
+    let began = Instant::now();
+    let (table, vendors) = tokio::join!(tokio::time::timeout(PATIENCE, read(app)), vendors(app),);
+    let table = match table {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(error)) => Err(telemetry::chain(&error)),
+        Err(_) => Err("the table did not answer in time".to_owned()),
+    };
+    if let Err(error) = &table {
+        tracing::warn!(error, "health could not be read");
+    }
+    let millis = table.as_ref().ok().map(|it| it.millis);
+    let (reading, raised, census) = table.map_or_else(
+        |_| (Reading::default(), None, Census::default()),
+        |it| (it.reading, Some(it.raised), it.census),
+    );
+    let alerts: BTreeMap<Alert, _> = raised.map(|it| it.alerts).unwrap_or_default();
+    let warnings = warnings(app);
+    let worst = vendors.iter().map(|it| it.health).max();
+    let signs = Signs {
+        table: millis.is_some(),
+        vendors: worst.unwrap_or(Health::Healthy),
+        alerts: alerts.len(),
+        warnings: warnings.len(),
+    };
+    Look {
+        at: now,
+        took: elapsed(began),
+        health: signs.health(),
+        vendors,
+        table: millis,
+        census,
+        reading,
+        alerts: alerts.into_keys().collect(),
+        warnings,
+    }
+}
+
+struct Read {
+    reading: Reading,
+    raised: Raised,
+    census: Census,
+    millis: u64,
+}
+
+async fn read(app: &Parts) -> Result<Read, StoreError> {
+    let began = Instant::now();
+    let timed = async {
+        let census = reconcile::census(app).await?;
+        Ok::<_, StoreError>((census, elapsed(began)))
+    };
+    let (timed, standing) = tokio::join!(timed, alerts::standing(app));
+    let ((census, millis), (reading, raised)) = (timed?, standing?);
+    Ok(Read {
+        reading,
+        raised,
+        census,
+        millis,
+    })
+}
+
+async fn vendors(app: &Parts) -> Vec<Seen> {
+    let mut seen = Vec::with_capacity(Vendor::ALL.len());
+    for vendor in Vendor::ALL {
+        let rule = Rule::RetriesPerVendor;
+        let breaker = resilience::look(app, vendor);
+        let (breaker, retries) = tokio::join!(breaker, limits::used(app, rule, vendor.name()));
+        let retries = retries.unwrap_or((0, app.config.limits.of(rule).most));
+        seen.push(Seen {
+            vendor,
+            health: of_vendor(&breaker, retries.1.saturating_sub(retries.0)),
+            breaker,
+            retries,
+            tally: resilience::tally(app, vendor),
+        });
+    }
+    seen
+}
+
+/// What somebody has switched off, and should not forget.
+pub(super) fn warnings(app: &Parts) -> Vec<&'static str> {
+    let unsigned = "SIGNED_PLAYBACK_ENFORCED is false: public playback ids are given out";
+    let unqueued = "MUX_WEBHOOK_DLQ_ENABLED is false: what cannot be stored is left to Mux";
+    let all = [
+        (!app.config.signed_playback, unsigned),
+        (!app.config.webhook_dlq, unqueued),
+    ];
+    all.into_iter()
+        .filter_map(|(off, warning)| off.then_some(warning))
+        .collect()
+}
+
+fn elapsed(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,69 @@
+//! How many videos there are, by status. Nobody counts for the asking: a run counts those that it walks
+//! past anyway, the open ones every five minutes and the others once a day.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{
+    app::Parts,
+    assets::Status,
+    store::{Guard, StoreError, keys},
+    telemetry,
+};
+
+/// Videos by status.
+pub type Counts = BTreeMap<Status, u32>;
+
+/// Videos as they were last counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Census {
+    pub open: Option<Counted>,
+    pub closed: Option<Counted>,
+}
+
+/// One half of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    pub counts: Counts,
+}
+
+impl Census {
+    /// Both halves together; a video that moved in between may be missing or there twice.
+    pub fn counts(&self) -> Counts {
+        let halves = self.open.iter().chain(&self.closed);
+        let mut all = Counts::new();
+        for (status, count) in halves.flat_map(|it| &it.counts) {
+            *all.entry(*status).or_default() += count;
+        }
+        all
+    }
+}
+
+/// Videos as they were last counted.
+pub async fn census(app: &Parts) -> Result<Census, StoreError> {
+    Ok(app.store.get(&keys::census()).await?.unwrap_or_default())
+}
+
+/// Keeps one half. Only health shows it, so nothing fails for it.
+pub(super) async fn keep(
+    app: &Parts,
+    counts: Counts,
+    half: fn(&mut Census) -> &mut Option<Counted>,
+) {
+    let at = app.clock.now();
+    let kept = async {
+        let mut census = census(app).await?;
+        *half(&mut census) = Some(Counted { at, counts });
+        // No guard: one run at a time holds the lease.
+        app.store.put(&keys::census(), &census, Guard::None).await
+    };
+    if let Err(error) = kept.await {
+        let error = telemetry::chain(&error);
+        tracing::warn!(error, "how many videos there are was not kept");
+    }
+}
