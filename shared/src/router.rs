@@ -153,6 +153,7 @@ impl Deployable {
                 dlq::operators_routes(),
                 webhooks::operators_routes(),
                 reconcile::operators_routes(),
+                assets::operators_routes(),
             ]
             .into_iter()
             .flatten()

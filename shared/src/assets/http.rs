@@ -125,6 +125,11 @@ pub struct PageQuery<Id> {
 }
 
 impl<Id> PageQuery<Id> {
+    /// The same of a query that asks for more than a page.
+    pub(super) const fn new(limit: Option<u32>, cursor: Option<Id>) -> Self {
+        Self { limit, cursor }
+    }
+
     /// After which item, and how many.
     pub fn read(self) -> Result<(Option<Id>, u32), Problem> {
         let limit = self.limit.unwrap_or(PAGE);

@@ -114,7 +114,7 @@ impl Way {
 }
 
 /// Where a video stands, in the founding documents' words (S1-060).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     #[serde(rename = "AWAITING_UPLOAD")]
     AwaitingUpload,
@@ -174,6 +174,11 @@ impl Asset {
     /// Whether it is gone, by a person's wish or at Mux.
     pub fn is_deleted(&self) -> bool {
         self.stage() == Status::Deleted
+    }
+
+    /// Whether no asset of Mux is known of it: no file has come, or nobody has told of it (S1-066).
+    pub fn is_unmatched(&self) -> bool {
+        self.lifecycle.assets().next().is_none()
     }
 
     /// Whether something more is expected to happen by itself.
