@@ -53,3 +53,23 @@ impl PollBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_worse_the_service_is_the_later_pages_ask_and_each_hint_says_how_it_is() {
+        let hint = |pace| serde_json::to_value(PollBody::new(pace, "/api/assets".to_owned()));
+        for (pace, seconds, name) in [
+            (Pace::Healthy, 2, "healthy"),
+            (Pace::Degraded, 5, "degraded"),
+            (Pace::Paused, 15, "paused"),
+        ] {
+            let expected = json!({"afterSeconds": seconds, "pace": name, "url": "/api/assets"});
+            assert_eq!(hint(pace).ok(), Some(expected));
+        }
+    }
+}
