@@ -46,19 +46,21 @@ export function signOut() {
 }
 
 /** A request that needs no session. */
-export function open(method, path, options = {}) {
-  return send(method, path, options);
+export async function open(method, path, options = {}) {
+  return read(await send(method, path, options));
 }
 
 /** A request as the person who is signed in. */
 export async function call(method, path, options = {}) {
-  try {
-    return await send(method, path, { ...options, token: await freshToken() });
-  } catch (error) {
-    if (error.status !== 401 || !session) throw error;
-    session = null;
-    return send(method, path, { ...options, token: await freshToken() });
-  }
+  return read(await ask(method, path, options));
+}
+
+/** The same, for who reads the answer themselves, whatever it is. */
+export async function ask(method, path, options = {}) {
+  const response = await send(method, path, { ...options, token: await freshToken() });
+  if (response.status !== 401 || !session) return response;
+  session = null;
+  return send(method, path, { ...options, token: await freshToken() });
 }
 
 /** Keeps our token on our own origin, whatever address a response names. */
@@ -78,7 +80,7 @@ async function freshToken() {
 async function requestToken() {
   const person = rememberedPerson();
   if (!person) throw new Problem({ title: "You are signed out", detail: "Sign in to go on.", status: 401 });
-  const { token, expiresAt } = await send("POST", "/sign-in/session", { body: { person } });
+  const { token, expiresAt } = await open("POST", "/sign-in/session", { body: { person } });
   if (rememberedPerson() === person) session = { token, expiresAt: Date.parse(expiresAt) };
   return token;
 }
@@ -102,6 +104,10 @@ async function send(method, path, { body, headers = {}, token, signal } = {}) {
     throw new Problem({ title: "No connection", detail: "The portal could not be reached. Check your network." });
   });
   noteClock(response, asked);
+  return response;
+}
+
+async function read(response) {
   const answer = await response.json().catch(() => null);
   if (!response.ok) throw problemOf(response, answer);
   return answer;

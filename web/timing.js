@@ -1,4 +1,4 @@
-// Owns waiting: pauses that can end early, and the tab that nobody sees.
+// Owns waiting: pauses that can end early.
 
 const SHORTEST_MS = 250;
 
@@ -17,22 +17,6 @@ export function sleep(milliseconds, signal) {
     function done() {
       clearTimeout(timer);
       signal?.removeEventListener("abort", done);
-      resolve();
-    }
-  });
-}
-
-/** Waits until somebody can see the page, or `signal` is aborted. */
-export function seen(signal) {
-  return new Promise((resolve) => {
-    check();
-    document.addEventListener("visibilitychange", check);
-    signal?.addEventListener("abort", check);
-
-    function check() {
-      if (document.hidden && !signal?.aborted) return;
-      document.removeEventListener("visibilitychange", check);
-      signal?.removeEventListener("abort", check);
       resolve();
     }
   });

@@ -1,9 +1,9 @@
 // Owns the list of videos: its rows, their status as it changes, renaming and deleting.
 
-import { call } from "./api.js";
+import { ask, call, ownPath } from "./api.js";
 import { LinksPanel } from "./links.js";
 import { announce, attempt, button, confirm, dateAndTime, element, part, runningTime, showProblem } from "./page.js";
-import { poll } from "./polling.js";
+import { PollingSessions, browser } from "./polling.js";
 
 const PAGE = 20;
 const WORDS = {
@@ -21,17 +21,22 @@ const SHAREABLE = [...MOVING, "READY"];
 const list = part("videos");
 const problems = part("videos-problem");
 const rows = new Map();
+const sessions = new PollingSessions(browser((url, options) => ask("GET", ownPath(url), options)));
 let cursor = null;
 
 part("videos-refresh").addEventListener("click", loadVideos);
 part("videos-more").addEventListener("click", () => attempt(problems, part("videos-more"), loadPage));
+// A session may have ended while nobody saw the page: whoever comes back sees what has changed since.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) rows.forEach((row) => row.followOn());
+});
 
 export async function loadVideos() {
   list.setAttribute("aria-busy", "true");
   await attempt(problems, part("videos-refresh"), async () => {
-    const { assets, nextCursor } = await page(null);
+    const { assets, nextCursor, poll } = await page(null);
     keepOnly(assets);
-    assets.forEach((asset) => place(asset, (row) => list.append(row)));
+    assets.forEach((asset) => place({ poll, ...asset }, (row) => list.append(row)));
     turn(nextCursor);
   });
   list.removeAttribute("aria-busy");
@@ -60,8 +65,8 @@ export function leaveVideos() {
 }
 
 async function loadPage() {
-  const { assets, nextCursor } = await page(cursor);
-  assets.forEach((asset) => place(asset, (row) => list.append(row)));
+  const { assets, nextCursor, poll } = await page(cursor);
+  assets.forEach((asset) => place({ poll, ...asset }, (row) => list.append(row)));
   turn(nextCursor);
 }
 
@@ -72,7 +77,11 @@ function page(from) {
 
 function place(asset, put) {
   if (asset.status === "DELETED") return remove(asset.id);
-  if (rows.has(asset.id)) return rows.get(asset.id).update(asset);
+  const known = rows.get(asset.id);
+  if (known) {
+    known.update(asset);
+    return known.followOn();
+  }
   const row = new Row(asset);
   rows.set(asset.id, row);
   put(row.node);
@@ -101,7 +110,6 @@ const path = (id) => `/api/assets/${encodeURIComponent(id)}`;
 /** One video in the list. */
 class Row {
   #asset;
-  #unfollow = () => {};
   #title = element("h3", { tabIndex: -1 });
   #badge = element("span");
   #facts = element("p", { className: "facts" });
@@ -127,14 +135,23 @@ class Row {
 
   /** Follows the status until it is final; a second call begins anew. */
   follow() {
-    this.#unfollow();
-    if (!MOVING.includes(this.#asset.status)) return;
-    const url = `/api/uploads/${encodeURIComponent(this.#asset.id)}`;
-    this.#unfollow = poll({ afterSeconds: 1, url }, {
-      onUpdate: ({ status, error }) => this.update({ ...this.#asset, status, error }),
-      onComplete: () => this.#complete(),
-      onError: (problem) => this.#followFailed(problem),
+    const { id, poll } = this.#asset;
+    sessions.stop(id);
+    if (!this.#moving) return;
+    // What a list says of when to ask again holds for each video in it.
+    sessions.follow(id, { ...poll, url: path(id) }, {
+      onUpdate: (asset) => (asset.status === "DELETED" ? remove(id) : this.update(asset)),
+      onError: (error) => this.#followFailed(error),
     });
+  }
+
+  /** Follows the status unless it is being followed. */
+  followOn() {
+    if (!sessions.has(this.#asset.id)) this.follow();
+  }
+
+  get #moving() {
+    return MOVING.includes(this.#asset.status);
   }
 
   reloadLinks() {
@@ -142,7 +159,7 @@ class Row {
   }
 
   leave() {
-    this.#unfollow();
+    sessions.stop(this.#asset.id);
     this.node.remove();
   }
 
@@ -161,16 +178,8 @@ class Row {
     }
   }
 
-  async #complete() {
-    try {
-      place(await call("GET", path(this.#asset.id)), () => {});
-    } catch (error) {
-      this.#followFailed(error);
-    }
-  }
-
-  #followFailed(problem) {
-    if (problem.status === 404) return remove(this.#asset.id);
+  #followFailed(error) {
+    if (error.status === 404) return remove(this.#asset.id);
     this.#facts.textContent = `${factsOf(this.#asset)} · Press Refresh to see its latest status`;
   }
 

@@ -153,6 +153,7 @@ impl Deployable {
                 dlq::operators_routes(),
                 webhooks::operators_routes(),
                 reconcile::operators_routes(),
+                assets::operators_routes(),
             ]
             .into_iter()
             .flatten()
@@ -220,11 +221,13 @@ fn cors(app: &App) -> CorsLayer {
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
             HeaderName::from_static("idempotency-key"),
             shares::GRANT,
         ])
         .expose_headers([
             header::RETRY_AFTER,
+            header::ETAG,
             limits::LEFT,
             limits::POLICY,
             HeaderName::from_static(audit::NEXT_PAGE),

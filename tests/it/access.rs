@@ -72,6 +72,7 @@ fn operators_table() -> Vec<Row> {
                 operators,
             ),
         ),
+        row(Method::GET, "/api/debug/mux-assets", operators),
         row(Method::GET, "/api/ops/limits", operators),
         row(Method::GET, "/api/ops/dead-letters", operators),
         row(Method::GET, "/api/ops/dead-letters/{id}", operators_of_none),

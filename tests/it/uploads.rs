@@ -17,6 +17,7 @@ async fn an_upload_is_answered_with_where_to_send_the_file() {
       "id": "ast_01KE6P4YM00000000000000002",
       "poll": {
         "afterSeconds": 2,
+        "pace": "healthy",
         "url": "/api/uploads/ast_01KE6P4YM00000000000000002"
       },
       "status": "AWAITING_UPLOAD",

@@ -1,6 +1,6 @@
 //! The assets' routes: parse, call the service, shape the answer.
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -9,11 +9,13 @@ use super::{
     service,
 };
 use crate::{
-    app::App,
+    app::{App, Parts},
     auth::{Editor, Reader},
+    etag::Known,
     http::{Json, PAGE, PAGE_MAX, Path, Query},
     ids::AssetId,
     mux::Failure,
+    polling::{self, PollBody},
     problem::{Kind, Problem},
     router::Route,
 };
@@ -48,6 +50,10 @@ struct AssetBody {
     /// How it was learnt that nothing more is to be expected of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     closed_by: Option<Way>,
+    /// When and where to ask again; absent when nothing more will happen by itself, and in a list,
+    /// which is asked for as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poll: Option<PollBody>,
 }
 
 /// Why a video failed, in Mux's words.
@@ -78,8 +84,28 @@ impl AssetBody {
             error: asset.failure().map(ErrorBody::from),
             closed_by: asset.closed_by,
             title: asset.title,
+            poll: None,
         }
     }
+
+    /// The same, for whoever follows this one video.
+    async fn alone(asset: Asset, app: &Parts) -> Self {
+        let url = format!("/api/assets/{}", asset.id);
+        let body = Self::of(asset, app.clock.now());
+        let moving = !body.status.is_final();
+        Self {
+            poll: hint(app, moving, url).await,
+            ..body
+        }
+    }
+}
+
+/// Where and when to ask again about what moves.
+async fn hint(app: &Parts, moving: bool, url: String) -> Option<PollBody> {
+    if !moving {
+        return None;
+    }
+    Some(PollBody::new(polling::pace(app).await, url))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 285,000 years")]
@@ -93,6 +119,9 @@ struct PageBody {
     assets: Vec<AssetBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<AssetId>,
+    /// When and where to ask for the same page again; absent when nothing in it will change by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poll: Option<PollBody>,
 }
 
 /// How a list is asked for: `cursor` is the `nextCursor` of the page before.
@@ -104,6 +133,11 @@ pub struct PageQuery<Id> {
 }
 
 impl<Id> PageQuery<Id> {
+    /// The same of a query that asks for more than a page.
+    pub(super) const fn new(limit: Option<u32>, cursor: Option<Id>) -> Self {
+        Self { limit, cursor }
+    }
+
     /// After which item, and how many.
     pub fn read(self) -> Result<(Option<Id>, u32), Problem> {
         let limit = self.limit.unwrap_or(PAGE);
@@ -127,25 +161,33 @@ async fn list(
     State(app): State<App>,
     Reader(member): Reader,
     Query(page): Query<PageQuery<AssetId>>,
-) -> Result<Json<PageBody>, Problem> {
+    known: Known,
+) -> Result<Response, Problem> {
     let (after, limit) = page.read()?;
+    let url = match after {
+        Some(id) => format!("/api/assets?limit={limit}&cursor={id}"),
+        None => format!("/api/assets?limit={limit}"),
+    };
     let page = service::list(&app, member.tenant, after, limit).await?;
     let now = app.clock.now();
     let last = page.items.last().map(|asset| asset.id);
+    let moving = page.items.iter().any(|it| !it.status(now).is_final());
     let assets = page.items.into_iter();
-    Ok(Json(PageBody {
+    known.answer(&PageBody {
         next_cursor: last.filter(|_| page.more),
+        poll: hint(&app, moving, url).await,
         assets: assets.map(|asset| AssetBody::of(asset, now)).collect(),
-    }))
+    })
 }
 
 async fn get(
     State(app): State<App>,
     Reader(member): Reader,
     Path(id): Path<AssetId>,
-) -> Result<Json<AssetBody>, Problem> {
+    known: Known,
+) -> Result<Response, Problem> {
     let asset = service::find(&app, member.tenant, id).await?;
-    Ok(Json(AssetBody::of(asset, app.clock.now())))
+    known.answer(&AssetBody::alone(asset, &app).await)
 }
 
 async fn rename(
@@ -156,7 +198,7 @@ async fn rename(
 ) -> Result<Json<AssetBody>, Problem> {
     let title = body.title.parse()?;
     let asset = service::rename(&app, &member, id, title).await?;
-    Ok(Json(AssetBody::of(asset, app.clock.now())))
+    Ok(Json(AssetBody::alone(asset, &app).await))
 }
 
 async fn delete(
@@ -165,5 +207,5 @@ async fn delete(
     Path(id): Path<AssetId>,
 ) -> Result<Json<AssetBody>, Problem> {
     let asset = service::delete(&app, &member, id).await?;
-    Ok(Json(AssetBody::of(asset, app.clock.now())))
+    Ok(Json(AssetBody::alone(asset, &app).await))
 }

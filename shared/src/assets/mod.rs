@@ -7,6 +7,7 @@ mod error;
 mod http;
 mod lifecycle;
 mod model;
+mod operators;
 #[cfg(test)]
 mod orders;
 mod service;
@@ -16,5 +17,6 @@ pub use self::{
     http::{ErrorBody, PageQuery, routes},
     lifecycle::{Lifecycle, Stamp, Verdict},
     model::{Asset, ContentType, Ending, Status, Title, UPLOAD_LIFE, Way},
+    operators::operators_routes,
     service::{Pointer, find, row, step, update},
 };

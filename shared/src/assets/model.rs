@@ -176,6 +176,11 @@ impl Asset {
         self.stage() == Status::Deleted
     }
 
+    /// Whether no asset of Mux is known of it: no file has come, or nobody has told of it (S1-066).
+    pub fn is_unmatched(&self) -> bool {
+        self.lifecycle.assets().next().is_none()
+    }
+
     /// Whether something more is expected to happen by itself.
     pub fn is_open(&self) -> bool {
         !self.stage().is_final()

@@ -91,7 +91,8 @@ struct Database {
 #[serde(rename_all = "camelCase")]
 struct Processing {
     recently_processed: u64,
-    currently_processing: u32,
+    #[serde(rename = "currentlyProcessing")]
+    at_work: u32,
     recent_errors: u64,
     /// Of one.
     error_rate: f64,
@@ -212,7 +213,7 @@ impl Processing {
         let error_rate = tally.failed as f64 / all.max(1) as f64;
         Self {
             recently_processed: tally.taken,
-            currently_processing: counts.get(&Status::Processing).copied().unwrap_or_default(),
+            at_work: counts.get(&Status::Processing).copied().unwrap_or_default(),
             recent_errors: tally.failed,
             error_rate,
         }

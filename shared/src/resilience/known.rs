@@ -26,6 +26,9 @@ use crate::{
 /// How long what was read counts.
 const VIEW: Duration = Duration::seconds(1);
 
+/// How long it counts for those who decide nothing.
+const GLANCE: Duration = Duration::seconds(10);
+
 /// How long a table that did not answer is not asked.
 const ALONE: Duration = Duration::seconds(5);
 
@@ -102,6 +105,21 @@ pub async fn check(app: &Parts, vendor: Vendor) -> Result<(), HeldBack> {
 /// A vendor's breaker as it is now, for those who only look.
 pub async fn look(app: &Parts, vendor: Vendor) -> Breaker {
     read(app, vendor, false).await
+}
+
+/// The same as it was a few seconds ago, for those who look often and decide nothing.
+pub async fn glance(app: &Parts, vendor: Vendor) -> Breaker {
+    let now = app.clock.now();
+    let lately = |at: OffsetDateTime| (Duration::ZERO..GLANCE).contains(&(now - at));
+    let known = app.known.with(vendor, |view| {
+        view.read_at
+            .is_some_and(lately)
+            .then(|| view.breaker.clone())
+    });
+    match known {
+        Some(breaker) => breaker,
+        None => read(app, vendor, false).await,
+    }
 }
 
 async fn read(app: &Parts, vendor: Vendor, afresh: bool) -> Breaker {

@@ -10,7 +10,7 @@ mod known;
 pub use self::{
     attempts::{Again, Attempts, Call, Failure, HeldBack, Repeat, Turn},
     breaker::{Admission, Breaker, Lease, Permit, Settings, State, Verdict},
-    known::{Known, Tally, check, look, tally},
+    known::{Known, Tally, check, glance, look, tally},
 };
 
 /// Whom the portal calls. A name is in stored keys and in the log: it never changes.

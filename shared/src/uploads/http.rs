@@ -3,6 +3,7 @@
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -17,14 +18,13 @@ use crate::{
     assets::{self, Asset, ErrorBody, Status, Title},
     auth::{Editor, Reader},
     config::Origin,
+    etag::Known,
     http::{Json, Path},
     ids::AssetId,
+    polling::{self, PollBody},
     problem::Problem,
     router::Route,
 };
-
-/// When to ask for the status again, in seconds, while all is well (S1-040).
-const POLL_SECONDS: u32 = 2;
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -64,27 +64,23 @@ struct UploadBody {
     error: Option<ErrorBody>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PollBody {
-    after_seconds: u32,
-    url: String,
-}
-
 impl UploadBody {
-    fn of(asset: Asset, now: OffsetDateTime) -> Self {
-        let status = asset.status(now);
+    async fn of(asset: Asset, app: &Parts) -> Self {
+        let status = asset.status(app.clock.now());
         let waiting = status == Status::AwaitingUpload;
+        let poll = if status.is_final() {
+            None
+        } else {
+            let url = format!("/api/uploads/{}", asset.id);
+            Some(PollBody::new(polling::pace(app).await, url))
+        };
         let url = asset.lifecycle.open_upload().map(|(_, url)| url);
         Self {
             id: asset.id,
             status,
             upload_url: url.filter(|_| waiting).map(|url| url.as_str().to_owned()),
             expires_at: waiting.then(|| asset.upload_deadline()),
-            poll: (!status.is_final()).then(|| PollBody {
-                after_seconds: POLL_SECONDS,
-                url: format!("/api/uploads/{}", asset.id),
-            }),
+            poll,
             error: asset.failure().map(ErrorBody::from),
             title: asset.title,
         }
@@ -102,7 +98,7 @@ async fn create(
     let most = app.config.upload_max_bytes;
     let order = Order::new(&body.title, &body.content_type, body.size, most)?;
     let asset = service::create(&app, &member, order, key, origin).await?;
-    let body = UploadBody::of(asset, app.clock.now());
+    let body = UploadBody::of(asset, &app).await;
     Ok((StatusCode::CREATED, Json(body)))
 }
 
@@ -110,13 +106,14 @@ async fn status(
     State(app): State<App>,
     Reader(member): Reader,
     Path(id): Path<AssetId>,
-) -> Result<Json<UploadBody>, Problem> {
+    known: Known,
+) -> Result<Response, Problem> {
     let asset = assets::find(&app, member.tenant, id).await?;
-    let mut body = UploadBody::of(asset, app.clock.now());
+    let mut body = UploadBody::of(asset, &app).await;
     if !member.role.edits() {
         body.upload_url = None; // whoever holds it can send a file
     }
-    Ok(Json(body))
+    known.answer(&body)
 }
 
 async fn cancel(
@@ -125,7 +122,7 @@ async fn cancel(
     Path(id): Path<AssetId>,
 ) -> Result<Json<UploadBody>, Problem> {
     let asset = service::cancel(&app, &member, id).await?;
-    Ok(Json(UploadBody::of(asset, app.clock.now())))
+    Ok(Json(UploadBody::of(asset, &app).await))
 }
 
 /// The page that will send the file, if it is one of ours. Who sends no `Origin` is no browser, and

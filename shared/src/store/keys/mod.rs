@@ -32,7 +32,8 @@
 //! | Refusals        | `REFUSALS`             | `{hour}#{rule}` | —                | —        | —                    | —        | +30 days        |
 //!
 //! Patterns: asset by id (get); assets of a tenant, newest first (gsi1; what is deleted or was
-//! refused is not in it); assets that something is still expected of, and those that are compared with Mux (gsi2); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
+//! refused is not in it); assets that something is still expected of, and those that are compared with Mux (gsi2, newest first,
+//! and by when they were made); asset of a Mux upload or asset (get the pointer); link by id, which its token carries
 //! together with its asset (get both); links of a tenant (gsi1), of an asset and of a recipient (gsi2),
 //! newest first; what is due about links (gsi1, oldest first); has this webhook been seen
 //! (put if absent); events that matched nothing (gsi1); events of a tenant by time (query
@@ -93,14 +94,23 @@ pub fn open_assets() -> Listing {
     Listing::new(GSI2, "OPEN")
 }
 
+/// Those from one id to another, both included.
+pub fn open_assets_between(from: AssetId, to: AssetId) -> Listing {
+    open_assets().between(from.to_string(), to.to_string())
+}
+
 /// The same key for an asset that is compared with what Mux has.
 pub fn closed_asset(key: Key, id: AssetId) -> Key {
-    let shard = Ulid::from(id).random() % u128::from(CLOSED_SHARDS);
-    let shard = u8::try_from(shard).unwrap_or_default();
     Key {
-        gsi2: Some((closed_assets(shard).partition, id.to_string())),
+        gsi2: Some((closed_assets(closed_shard(id)).partition, id.to_string())),
         ..key
     }
+}
+
+/// In which of the lists it then stands.
+pub fn closed_shard(id: AssetId) -> u8 {
+    let shard = Ulid::from(id).random() % u128::from(CLOSED_SHARDS);
+    u8::try_from(shard).unwrap_or_default()
 }
 
 /// Assets that are compared with what Mux has, spread over as many lists: one alone would take no
@@ -109,6 +119,11 @@ pub const CLOSED_SHARDS: u8 = 16;
 
 pub fn closed_assets(shard: u8) -> Listing {
     Listing::new(GSI2, format!("CLOSED#{shard:02}"))
+}
+
+/// Those from one id to another, both included.
+pub fn closed_assets_between(shard: u8, from: AssetId, to: AssetId) -> Listing {
+    closed_assets(shard).between(from.to_string(), to.to_string())
 }
 
 pub fn assets_of(tenant: TenantId) -> Listing {

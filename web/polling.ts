@@ -1,0 +1,287 @@
+// Owns following a status until it is final: one session for each thing that is followed, and the end of every session.
+// polling.js is emitted from polling.ts: change the latter, then `npm run emit` in tests/web.
+
+import { Schedule, type Hint } from "./pace.js";
+
+export type { Hint, Pace } from "./pace.js";
+
+/** How long a session may last, seen or not (S1-042). */
+export const SESSION_MS = 10 * 60_000;
+
+/** A question that is not answered by then has failed. */
+export const ANSWER_MS = 10_000;
+
+/** What a status must have to be followed: without `poll` it is final. */
+export interface Status {
+  readonly poll?: Hint | null;
+}
+
+/** What a session tells: each changed status, and then exactly one of the other two, unless it is stopped. */
+export interface Listener<Body extends Status> {
+  /** The status is another one than before. */
+  onUpdate?(body: Body): void;
+  /** The status is final. */
+  onComplete?(body: Body): void;
+  /** Nothing more will be told: a refusal that asking again does not cure, or the end of the time. */
+  onError?(error: Error): void;
+}
+
+/** As much of a `Response` as a session looks at. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  json(): Promise<unknown>;
+}
+
+/** Everything that a session needs of the world. */
+export interface World {
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  setTimer(run: () => void, milliseconds: number): unknown;
+  clearTimer(timer: unknown): void;
+  /** From 0 up to but not including 1. */
+  random(): number;
+  /** Asks for an address that a status named. An error with `transient: false` is a refusal; any other may pass. */
+  fetch(url: string, init: { headers: Record<string, string>; signal: AbortSignal }): Promise<Reply>;
+  /** Whether nobody can see the page. */
+  hidden(): boolean;
+  /** Calls `listener` whenever that may have changed, until the function that it returns is called. */
+  watchHidden(listener: () => void): () => void;
+}
+
+/** Why a session ended without a final status. */
+export class PollingError extends Error {
+  override readonly name = "PollingError";
+
+  /** `status` is that of the answer that refused, or 0 when the time was over. */
+  constructor(
+    readonly reason: "refused" | "time-limit",
+    readonly status: number,
+    options?: ErrorOptions,
+  ) {
+    super(reason === "refused" ? `the status was refused with ${status}` : "the time for following is over", options);
+  }
+}
+
+/** The sessions of a page, by the name of what each follows. Those that have ended are not kept. */
+export class PollingSessions {
+  readonly #world: World;
+  readonly #sessions = new Map<string, { stop(): void }>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  has(name: string): boolean {
+    return this.#sessions.has(name);
+  }
+
+  /** Begins a session as the hint of a status says. One of the same name ends silently. */
+  follow<Body extends Status>(name: string, hint: Hint, listener: Listener<Body>): void {
+    this.stop(name);
+    const session = new Session<Body>(this.#world, hint, listener, () => {
+      if (this.#sessions.get(name) === session) this.#sessions.delete(name);
+    });
+    this.#sessions.set(name, session);
+    session.begin();
+  }
+
+  /** Ends a session, silently and at once: no listener is called any more, no request is under way. */
+  stop(name: string): void {
+    this.#sessions.get(name)?.stop();
+  }
+
+  stopAll(): void {
+    for (const session of [...this.#sessions.values()]) session.stop();
+  }
+}
+
+type Outcome<Body> =
+  | { readonly kind: "changed"; readonly body: Body; readonly version: string | null }
+  | { readonly kind: "unchanged" }
+  | { readonly kind: "failed"; readonly retryAfterMs: number }
+  | { readonly kind: "refused"; readonly error: Error };
+
+/** One status that is followed. It ends in `#end` and nowhere else, and after that nothing of it is left. */
+class Session<Body extends Status> {
+  readonly #world: World;
+  readonly #listener: Listener<Body>;
+  readonly #onEnd: () => void;
+  readonly #schedule: Schedule;
+  #hint: Hint;
+  /** The `ETag` of the last answer. */
+  #version: string | null = null;
+  #ended = false;
+  #deadline = 0;
+  #dueAt = 0;
+  #limit: unknown;
+  #timer: unknown = null;
+  #request: AbortController | null = null;
+  #unwatch: () => void = () => {};
+
+  constructor(world: World, hint: Hint, listener: Listener<Body>, onEnd: () => void) {
+    this.#world = world;
+    this.#hint = hint;
+    this.#listener = listener;
+    this.#onEnd = onEnd;
+    this.#schedule = new Schedule(() => world.random());
+  }
+
+  begin(): void {
+    const now = this.#world.now();
+    this.#deadline = now + SESSION_MS;
+    this.#limit = this.#world.setTimer(() => this.#timeOver(), SESSION_MS);
+    this.#unwatch = this.#world.watchHidden(() => this.#seenOrNot());
+    this.#waitUntil(this.#schedule.first(now, this.#hint));
+  }
+
+  stop(): void {
+    this.#end(() => {});
+  }
+
+  // What would be asked after the end is not waited for.
+  #waitUntil(instant: number): void {
+    if (instant >= this.#deadline) return this.#timeOver();
+    this.#dueAt = instant;
+    this.#seenOrNot();
+  }
+
+  // A page that nobody sees does not ask. When somebody comes back it asks at once, if it would have asked meanwhile.
+  #seenOrNot(): void {
+    this.#clearTimer();
+    if (this.#request || this.#world.hidden()) return;
+    const wait = Math.max(0, this.#dueAt - this.#world.now());
+    this.#timer = this.#world.setTimer(() => void this.#ask(), wait);
+  }
+
+  async #ask(): Promise<void> {
+    this.#timer = null;
+    const request = new AbortController();
+    this.#request = request;
+    const began = this.#world.now();
+    const limit = this.#world.setTimer(() => request.abort(), ANSWER_MS);
+    const outcome = await this.#outcome(request.signal);
+    this.#world.clearTimer(limit);
+    this.#request = null;
+    if (this.#ended) return;
+    try {
+      this.#goOn(outcome, this.#world.now() - began);
+    } catch (error) {
+      // A listener threw. One that has not heard the end yet hears of that, and of nothing more.
+      if (this.#ended) throw error;
+      this.#end(() => this.#listener.onError?.(error instanceof Error ? error : new Error(String(error))));
+    }
+  }
+
+  async #outcome(signal: AbortSignal): Promise<Outcome<Body>> {
+    const headers: Record<string, string> = this.#version ? { "If-None-Match": this.#version } : {};
+    try {
+      return await orAborted(signal, this.#world.fetch(this.#hint.url, { headers, signal }).then((reply) => this.#read(reply)));
+    } catch (error) {
+      if (isRefusal(error)) return { kind: "refused", error };
+      return { kind: "failed", retryAfterMs: 0 };
+    }
+  }
+
+  async #read(reply: Reply): Promise<Outcome<Body>> {
+    const { status, headers } = reply;
+    if (status === 304 && this.#version) return { kind: "unchanged" };
+    if (status === 200) {
+      return { kind: "changed", body: (await reply.json()) as Body, version: headers.get("ETag") };
+    }
+    if (mayPass(status)) return { kind: "failed", retryAfterMs: retryAfterMs(headers) };
+    return { kind: "refused", error: new PollingError("refused", status) };
+  }
+
+  #goOn(outcome: Outcome<Body>, tookMs: number): void {
+    const now = this.#world.now();
+    switch (outcome.kind) {
+      case "changed":
+        return this.#changed(outcome.body, outcome.version);
+      case "unchanged":
+        return this.#waitUntil(this.#schedule.afterAnswer(now, this.#hint));
+      case "failed":
+        return this.#waitUntil(this.#schedule.afterError(now, tookMs, outcome.retryAfterMs));
+      case "refused":
+        return this.#end(() => this.#listener.onError?.(outcome.error));
+    }
+  }
+
+  #changed(body: Body, version: string | null): void {
+    this.#listener.onUpdate?.(body);
+    if (this.#ended) return;
+    const { poll } = body;
+    if (!poll) return this.#end(() => this.#listener.onComplete?.(body));
+    // A version is one of what stands at one address.
+    this.#version = poll.url === this.#hint.url ? version : null;
+    this.#hint = poll;
+    this.#waitUntil(this.#schedule.afterAnswer(this.#world.now(), poll));
+  }
+
+  #timeOver(): void {
+    this.#end(() => this.#listener.onError?.(new PollingError("time-limit", 0)));
+  }
+
+  #end(tell: () => void): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#clearTimer();
+    this.#world.clearTimer(this.#limit);
+    this.#unwatch();
+    this.#request?.abort();
+    this.#onEnd();
+    tell();
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== null) this.#world.clearTimer(this.#timer);
+    this.#timer = null;
+  }
+}
+
+// A request whose abortion is not heard must not keep its session waiting.
+function orAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(new Error("no answer in time"));
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && (error as { transient?: unknown }).transient === false;
+}
+
+/** Whether the same question may be answered later. */
+function mayPass(status: number): boolean {
+  return status === 304 || status === 408 || status === 429 || status >= 500;
+}
+
+// A time is compared with that of the answer: the clock of a viewer may be wrong by hours.
+function retryAfterMs(headers: Reply["headers"]): number {
+  const header = headers.get("Retry-After") ?? "";
+  const milliseconds = /^\d+$/.test(header)
+    ? Number(header) * 1_000
+    : Date.parse(header) - Date.parse(headers.get("Date") ?? "");
+  return milliseconds > 0 ? milliseconds : 0;
+}
+
+/** The world of a page; only `fetch`, which knows who is signed in, is its own. */
+export function browser(fetch: World["fetch"]): World {
+  return {
+    now: () => performance.now(),
+    setTimer: (run, milliseconds) => setTimeout(run, milliseconds),
+    clearTimer: (timer) => clearTimeout(timer as number),
+    random: () => Math.random(),
+    fetch,
+    hidden: () => document.hidden,
+    watchHidden(listener) {
+      document.addEventListener("visibilitychange", listener);
+      return () => document.removeEventListener("visibilitychange", listener);
+    },
+  };
+}
