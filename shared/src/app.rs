@@ -15,6 +15,7 @@ use crate::{
     mux::{MuxClient, PlaybackSigner, WebhookVerifier},
     shares::Grants,
     store::Store,
+    traces::Traces,
     webhooks::Counting,
 };
 
@@ -37,6 +38,7 @@ pub struct Parts {
     /// Nothing, where no mail server is set up.
     pub mail: Option<Mail>,
     pub refusing: Refusing,
+    pub traces: Traces,
     /// Seals the audit log.
     pub seal: SigningKey,
 }

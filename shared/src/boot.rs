@@ -23,6 +23,7 @@ use crate::{
     shares::Grants,
     store::{Store, keys},
     telemetry,
+    traces::Traces,
     webhooks::Counting,
 };
 
@@ -174,6 +175,7 @@ pub fn assemble(
             .map(|smtp| Mail::new(smtp, &config.mail_from))
             .transpose()?,
         refusing: Refusing::default(),
+        traces: Traces::new(&config.traces),
         seal: SigningKey::parse(config.audit_signing_key.expose_secret())?,
         config,
     }))

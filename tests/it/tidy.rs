@@ -249,7 +249,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -257,7 +257,7 @@ fn exists(path: &str) -> bool {
     root().join(path).exists()
 }
 
-fn sources() -> impl Iterator<Item = (PathBuf, String)> {
+pub(crate) fn sources() -> impl Iterator<Item = (PathBuf, String)> {
     let mut folders: Vec<PathBuf> = [
         "api",
         "audit-verify",

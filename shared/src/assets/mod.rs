@@ -6,6 +6,7 @@
 mod error;
 mod http;
 mod lifecycle;
+mod measure;
 mod model;
 #[cfg(test)]
 mod orders;
@@ -15,6 +16,7 @@ pub use self::{
     error::AssetError,
     http::{ErrorBody, PageQuery, routes},
     lifecycle::{Lifecycle, Stamp, Verdict},
+    measure::{begun, moved},
     model::{Asset, ContentType, Ending, Status, Title, UPLOAD_LIFE, Way},
     service::{Pointer, find, row, step, update},
 };

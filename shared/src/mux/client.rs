@@ -13,7 +13,7 @@ use super::{
     Listed, MuxAssetId, MuxUploadId, PlaybackId, RestrictionId, Subject, UploadStage, UploadUrl,
     lists::playback_ids,
 };
-use crate::ids::AssetId;
+use crate::{ids::AssetId, traces};
 
 /// How long one call may take. Mux's own SDK waits 60 s; nobody who holds a phone does.
 const CALL: Duration = Duration::from_secs(8);
@@ -299,6 +299,7 @@ impl MuxClient {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
+        let step = traces::step(operation(&method, path));
         let mut request = self
             .http
             .request(method, url)
@@ -306,7 +307,10 @@ impl MuxClient {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let mut response = request.send().await.map_err(of_transport)?;
+        let sent = request.send().await;
+        let answered = |it: &reqwest::Response| !it.status().is_server_error();
+        step.ends(!sent.as_ref().is_ok_and(answered));
+        let mut response = sent.map_err(of_transport)?;
         let status = response.status();
         let mut answer = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(of_transport)? {
@@ -320,6 +324,14 @@ impl MuxClient {
         }
         Err(of_status(status, &answer))
     }
+}
+
+/// What a call does, without whom it is about: ids of Mux stand at every second place.
+fn operation(method: &Method, path: &[&str]) -> String {
+    let places = path.iter().enumerate();
+    let places = places.map(|(n, it)| if n % 2 == 0 { it } else { "{id}" });
+    let places: Vec<&str> = places.collect();
+    format!("Mux {method} {}", places.join("/"))
 }
 
 #[derive(Deserialize)]

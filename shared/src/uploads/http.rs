@@ -21,6 +21,7 @@ use crate::{
     ids::AssetId,
     problem::Problem,
     router::Route,
+    traces,
 };
 
 /// When to ask for the status again, in seconds, while all is well (S1-040).
@@ -102,6 +103,9 @@ async fn create(
     let most = app.config.upload_max_bytes;
     let order = Order::new(&body.title, &body.content_type, body.size, most)?;
     let asset = service::create(&app, &member, order, key, origin).await?;
+    // A repeat goes on where the first request was.
+    traces::join(asset.trace, asset.created_at);
+    traces::note("asset.id", asset.id);
     let body = UploadBody::of(asset, app.clock.now());
     Ok((StatusCode::CREATED, Json(body)))
 }

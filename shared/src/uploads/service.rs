@@ -17,6 +17,7 @@ use crate::{
         UploadUrl,
     },
     store::{ATTEMPTS, Guard, StoreError, Write, keys, keys::Key},
+    traces,
 };
 
 /// The shortest life that Mux gives an upload, in seconds (mux.com/docs/api-reference).
@@ -45,6 +46,7 @@ pub(super) async fn create(
         lifecycle: Lifecycle::default(),
         closed_by: None,
         at_rest: false,
+        trace: traces::here(),
         version: 1,
     };
     let requested = Event::UploadRequested {
@@ -62,6 +64,7 @@ pub(super) async fn create(
     let Some(key) = key else {
         let undo = Undo::Row(None, taken?);
         app.store.commit(writes).await?;
+        assets::begun(app, &asset);
         return begin(app, member, asset, undo, origin).await;
     };
     let key = keys::once(member.user, &key.digest(member.tenant));
@@ -82,6 +85,7 @@ pub(super) async fn create(
     );
     match app.store.commit(writes).await {
         Ok(()) => {
+            assets::begun(app, &asset);
             let undo = Undo::Row(Some(key), allowance);
             begin(app, member, asset, undo, origin).await
         }
@@ -188,7 +192,9 @@ async fn undo(app: &Parts, member: &Member, asset: &Asset, key: Option<Key>) {
         // Only this request's own claim: another one may have taken over meanwhile.
         let own = Guard::Version(FIRST);
         writes.extend(key.map(|key| Write::delete(key, own)));
-        app.store.commit(writes).await
+        app.store.commit(writes).await?;
+        assets::moved(app, asset, &refused);
+        Ok::<_, StoreError>(())
     };
     if let Err(error) = undone.await {
         tracing::warn!(

@@ -4,6 +4,7 @@
 pub(crate) mod actors;
 pub(crate) mod answer;
 pub(crate) mod canaries;
+pub(crate) mod collector;
 pub(crate) mod events;
 mod mux;
 mod table;
