@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-use shared::{alerts::Alert, metrics::Metric};
+use serde_json::{Value, json};
+use shared::{alerts::Alert, clock::Clock, metrics::Metric};
+use time::ext::NumericalDuration;
 
 use crate::{
-    support::{TestApp, actors::order, answer::text},
+    support::{CRON, Story, TestApp, Wishes, actors::order, answer::text},
     tidy::{read, sources},
 };
 
@@ -85,6 +86,39 @@ async fn the_line_of_a_request_says_where_it_belongs() {
     assert_eq!(text(span, "trace.id").len(), 32);
     assert_eq!(line["http.status"], 201);
     assert!(line["duration_ms"].is_u64());
+}
+
+/// Values that no other test has: all of them log into one memory.
+#[tokio::test]
+async fn an_upload_is_measured_from_the_wish_until_it_can_be_played() {
+    let test = TestApp::with(Wishes {
+        shaky_table: true,
+        variables: vec![CRON],
+        ..Wishes::default()
+    })
+    .await;
+    let order = json!({"title": "Measured", "contentType": "video/mp4", "size": 987_654_321});
+    let upload = test.ada().post("/api/uploads", order).await.created();
+    let story = Story::new(text(&upload, "id"), test.clock.now());
+    let [created, .., ready, _] = story.happy();
+    test.clock.advance(11_017.milliseconds());
+    test.webhook(&created).await.ok();
+    test.table.down(true);
+    test.webhook(&ready).await.ok();
+    test.table.down(false);
+    test.clock.advance(7_213.seconds());
+    test.woken("dlq-replay").await.ok();
+    for measured in [
+        r#""UploadBytes":987654321"#,
+        r#""WebhookLag":10017,"#,
+        r#""LetterAge":7213,"#,
+        r#""UploadToReady":7224017,"#,
+    ] {
+        let line = test.canaries.line([measured, "MotionMavericks"]);
+        assert!(line.is_some(), "{measured}");
+    }
+    let run = test.canaries.line([r#""JobSuccess":1"#, "dlq-replay"]);
+    assert!(run.unwrap().contains(r#""Dimensions":[[],["job"]]"#));
 }
 
 /// The names in the first column of a table below this heading.

@@ -122,7 +122,6 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReplayError> {
             })
             .buffer_unordered(ABREAST);
         let fates: Vec<Vec<Fate>> = fates.collect().await;
-        app.traces.send(app).await;
         for fate in fates.iter().flatten() {
             pass.count(fate);
             if let Fate::Settled(age) = fate {

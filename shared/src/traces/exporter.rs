@@ -107,6 +107,12 @@ impl Traces {
         self.0.is_some()
     }
 
+    /// Whether so many spans wait that a job should not put them off to its end.
+    pub fn are_many(&self) -> bool {
+        let sender = self.0.as_ref();
+        sender.is_some_and(|it| !it.is_idle() && it.with(|it| it.spans.len() > QUEUE / 4))
+    }
+
     /// A request, or a part of a job, has ended. Its spans are sent if its trace is among those that
     /// are, or if it failed.
     pub fn end(&self, app: &Parts, recording: &Recording, failed: bool) {

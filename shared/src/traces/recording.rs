@@ -185,6 +185,10 @@ pub async fn part<T, E>(
     let (done, recording) = record(recording, work.instrument(line)).await;
     if let Some(recording) = recording {
         app.traces.end(app, &recording, done.is_err());
+        // A long run has more parts than there is room for.
+        if app.traces.are_many() {
+            app.traces.send(app).await;
+        }
     }
     done
 }
