@@ -155,6 +155,7 @@ fn asset(app: &App) -> Asset {
         lifecycle: Lifecycle::default(),
         closed_by: None,
         at_rest: false,
+        trace: None,
         version: 1,
     }
 }
@@ -188,6 +189,7 @@ fn letter(app: &App, event: &Value) -> String {
         reason: Reason::StoreUnavailable,
         received_at: app.clock.now(),
         request: None,
+        trace: None,
         headers: BTreeMap::new(),
         body: RawBody::new(event.to_string().as_bytes()),
     };

@@ -194,6 +194,7 @@ async fn video(app: &App, tenant: TenantId) -> AssetId {
         lifecycle,
         closed_by: None,
         at_rest: false,
+        trace: None,
         version: 1,
     };
     let row = assets::row(&asset, Guard::Absent).unwrap();

@@ -17,6 +17,7 @@ use crate::{
     resilience::Known,
     shares::Grants,
     store::Store,
+    traces::Traces,
     webhooks::Counting,
 };
 
@@ -44,6 +45,7 @@ pub struct Parts {
     pub last_look: LastLook,
     /// What this process knows of those whom it calls.
     pub known: Known,
+    pub traces: Traces,
     /// Seals the audit log.
     pub seal: SigningKey,
 }

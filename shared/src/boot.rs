@@ -25,6 +25,7 @@ use crate::{
     shares::Grants,
     store::{Store, keys},
     telemetry,
+    traces::Traces,
     webhooks::Counting,
 };
 
@@ -178,6 +179,7 @@ pub fn assemble(
         refusing: Refusing::default(),
         known: Known::default(),
         last_look: LastLook::default(),
+        traces: Traces::new(&config.traces),
         seal: SigningKey::parse(config.audit_signing_key.expose_secret())?,
         config,
     }))

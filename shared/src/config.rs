@@ -12,6 +12,7 @@ use crate::{
     address::PseudonymKey,
     ids::{self, TenantId},
     limits::Limits,
+    traces,
 };
 
 /// What a deployable is told. Secrets show nothing in `Debug`.
@@ -78,6 +79,9 @@ pub struct Config {
     /// `LIMITS`: how often what may be done, and whether that is enforced (S0-051, S0-058). Default:
     /// every rule's own numbers, enforced.
     pub limits: Limits,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER_ARG`: where
+    /// traces are sent, and which. Without the first, nothing is. None of them stops a start (S4-001).
+    pub traces: traces::Settings,
 }
 
 impl Config {
@@ -125,6 +129,7 @@ impl Config {
         let mail_from = vars.or("MAIL_FROM", "Motion Mavericks Portal <portal@localhost>");
         let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
         let limits = vars.limits("LIMITS");
+        let traces = vars.traces();
         let days: Option<u16> = share_days;
         if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
             vars.fault::<()>("SHARE_DAYS", "must be from 1 to SHARE_MAX_DAYS");
@@ -158,6 +163,7 @@ impl Config {
                 mail_from: mail_from?,
                 upload_max_bytes: upload_max_bytes?,
                 limits: limits?,
+                traces,
             })
         };
         whole()
@@ -278,6 +284,15 @@ impl Vars<'_> {
             Ok(limits) => Some(limits),
             Err(faults) => faults.iter().find_map(|it| self.fault(name, it)),
         }
+    }
+
+    /// What is wrong with these is no fault of the start.
+    fn traces(&self) -> traces::Settings {
+        traces::Settings::read(
+            self.lookup_text("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(),
+            self.lookup_text("OTEL_EXPORTER_OTLP_HEADERS").as_deref(),
+            self.lookup_text("OTEL_TRACES_SAMPLER_ARG").as_deref(),
+        )
     }
 
     fn parse<T: FromStr>(&mut self, name: &str, text: &str) -> Option<T> {

@@ -33,6 +33,7 @@ pub mod router;
 pub mod shares;
 pub mod store;
 pub mod telemetry;
+pub mod traces;
 pub mod uploads;
 #[cfg(feature = "vercel")]
 pub mod vercel;

@@ -22,7 +22,7 @@ use crate::{
     http::BODY_LIMIT,
     limits,
     problem::{self, Kind, Problem},
-    reconcile, shares, telemetry, uploads, webhooks,
+    reconcile, shares, telemetry, traces, uploads, webhooks,
 };
 
 /// One route: what the access table of the tests lists, and what the router is built of.
@@ -169,22 +169,25 @@ impl Deployable {
 
 /// The router of one deployable.
 pub fn of(deployable: Deployable, app: App) -> Router {
-    build(deployable.routes(), app)
+    build(&[deployable], app)
 }
 
 /// All of them in one, for the local stack and the tests.
 pub fn all(app: App) -> Router {
-    build(
-        Deployable::ALL.into_iter().flat_map(Deployable::routes),
-        app,
-    )
+    build(&Deployable::ALL, app)
 }
 
-fn build(routes: impl IntoIterator<Item = Route>, app: App) -> Router {
+fn build(deployables: &[Deployable], app: App) -> Router {
+    let routes = deployables
+        .iter()
+        .flat_map(|it| it.routes().into_iter().map(|route| (it.name(), route)));
+    let routes: Vec<(&'static str, Route)> = routes.collect();
+    let functions = routes.iter().map(|(name, route)| (route.path, *name));
+    let observed = telemetry::Observed::new(app.clone(), functions);
     // The first is the outermost. One after the other, each would be boxed on its own, and cloned for
     // each request.
     let layers = ServiceBuilder::new()
-        .layer(from_fn_with_state(app.clone(), telemetry::observe))
+        .layer(from_fn_with_state(observed, telemetry::observe))
         .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_layer(header::CACHE_CONTROL, "no-store"))
@@ -194,7 +197,7 @@ fn build(routes: impl IntoIterator<Item = Route>, app: App) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     routes
         .into_iter()
-        .fold(Router::new(), |router, route| {
+        .fold(Router::new(), |router, (_, route)| {
             router.route(route.path, route.handler)
         })
         .fallback(async || Problem::new(Kind::NotFound, "there is nothing at this address"))
@@ -224,6 +227,8 @@ fn cors(app: &App) -> CorsLayer {
             header::IF_NONE_MATCH,
             HeaderName::from_static("idempotency-key"),
             shares::GRANT,
+            traces::PARENT,
+            traces::BROWSER,
         ])
         .expose_headers([
             header::RETRY_AFTER,

@@ -1,7 +1,7 @@
 //! What a request leaves in the log: one line, with its id, its route (never its path: a path may be
 //! a capability), its status and its time; and the whole chain of causes when it failed.
 
-use std::{error::Error, io, time::Instant};
+use std::{collections::HashMap, error::Error, io, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -24,6 +24,7 @@ use crate::{
     ids::RequestId,
     metrics::{self, Embedded},
     problem::Cause,
+    traces::{self, AfterAnswer, Operation, Recording},
 };
 
 /// Whatever `RUST_LOG` says: these write bodies and addresses into the log when they are asked for more.
@@ -87,18 +88,68 @@ where
         .with_span_list(false)
 }
 
-/// Gives the request an id, and logs what became of it.
-pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// What is needed to tell of a request.
+#[derive(Clone)]
+pub struct Observed {
+    app: App,
+    /// The function that answers a route.
+    functions: Arc<HashMap<&'static str, &'static str>>,
+}
+
+impl Observed {
+    pub fn new(app: App, functions: impl Iterator<Item = (&'static str, &'static str)>) -> Self {
+        let functions = Arc::new(functions.collect());
+        Self { app, functions }
+    }
+}
+
+/// Gives the request an id and a trace, and tells what became of it: a line of the log, and spans. They
+/// are sent when the line is written, before the answer where nothing can be done after it.
+pub async fn observe(
+    State(observed): State<Observed>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Observed { app, functions } = observed;
     let id: RequestId = app.ids.mint();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("none", MatchedPath::as_str)
-        .to_owned();
-    let span = tracing::info_span!("request", request.id = %id, http.method = %request.method(), http.route = route);
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("none", MatchedPath::as_str).to_owned();
+    let function = functions.get(route.as_str()).copied().unwrap_or("none");
+    let operation = Operation {
+        service: function,
+        name: format!("{} {route}", request.method()),
+        asked: true,
+    };
+    let recording = Recording::of_request(&app, operation, id.into(), request.headers());
+    let span = tracing::info_span!(
+        "request",
+        request.id = %id,
+        trace.id = %recording.trace(),
+        function,
+        http.method = %request.method(),
+        http.route = route
+    );
+    let recording = recording.logged_in(span.clone());
     request.extensions_mut().insert(id);
+    let after = request.extensions_mut().remove::<AfterAnswer>();
+    let working = next.run(request).instrument(span.clone());
     let started = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let (mut response, recording) = traces::record(recording, working).await;
+    tell(&span, &response, started);
+    if let Some(recording) = recording {
+        let failed = response.status().is_server_error();
+        app.traces.end(&app, &recording, failed);
+    }
+    let sending = app.traces.flush(&app, after.as_ref());
+    sending.instrument(span).await;
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// The line of a request.
+fn tell(span: &tracing::Span, response: &Response, started: Instant) {
     let _entered = span.enter();
     let status = response.status().as_u16();
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -117,10 +168,6 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
             "request answered"
         ),
     }
-    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    response
 }
 
 /// `outer: middle: root`. No error repeats its source in its own message, so nothing doubles.

@@ -95,7 +95,7 @@ async fn a_full_item_costs_one_write_unit() {
             limits::take(&test.app, rule, "one", tag).await.unwrap();
         }
     }
-    let client = test.aws.clients().dynamodb;
+    let client = test.clients().dynamodb;
     let items = client.scan().table_name(TABLE).send().await.unwrap();
     let mut sizes: Vec<usize> = items.items().iter().map(size).collect();
     sizes.sort_unstable();

@@ -58,8 +58,10 @@ async fn tell(test: &TestApp, order: &[usize]) -> String {
         .await
         .unwrap();
     let mut stored = serde_json::to_value(stored.unwrap()).unwrap();
-    // How often it was written, and by which answer the upload was begun, is each one's own.
+    // How often it was written, by which request, and by which answer the upload was begun, is each
+    // one's own.
     stored["version"].take();
+    stored["trace"].take();
     stored["lifecycle"]["uploads"]
         .as_object_mut()
         .unwrap()

@@ -193,7 +193,7 @@ async fn what_is_no_event_and_what_is_no_letter_is_parked_at_once() {
     test.webhook(&json!({"type": "video.asset.ready"}))
         .await
         .problem(400, "not-an-event");
-    let queue = test.aws.clients().sqs;
+    let queue = test.clients().sqs;
     let put = queue.send_message().queue_url(&test.aws.queue_url);
     put.message_body("not by us").send().await.unwrap();
     assert_eq!(replayed(&test).await, pass(2, 0, 0, 2));

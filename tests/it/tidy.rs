@@ -120,7 +120,7 @@ fn every_deployable_is_built_for_both_platforms() {
 #[tokio::test]
 async fn the_local_table_is_the_one_that_is_deployed() {
     let test = TestApp::new().await;
-    let client = test.aws.clients().dynamodb;
+    let client = test.clients().dynamodb;
     let local = client
         .describe_table()
         .table_name(TABLE)
@@ -249,7 +249,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -257,7 +257,7 @@ fn exists(path: &str) -> bool {
     root().join(path).exists()
 }
 
-fn sources() -> impl Iterator<Item = (PathBuf, String)> {
+pub(crate) fn sources() -> impl Iterator<Item = (PathBuf, String)> {
     let mut folders: Vec<PathBuf> = [
         "api",
         "audit-verify",

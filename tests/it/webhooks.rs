@@ -284,7 +284,7 @@ async fn an_event_writes_at_most_four_items() {
 
 /// Every item by its key, to count what changed.
 async fn versions(test: &TestApp) -> BTreeMap<String, Value> {
-    let client = test.aws.clients().dynamodb;
+    let client = test.clients().dynamodb;
     let items = client.scan().table_name(TABLE).send().await.unwrap();
     let items = items.items().iter();
     items

@@ -4,6 +4,7 @@
 //! Owns: putting the pieces together. The pieces are public, so that tests put them together their way.
 
 pub mod aws;
+mod collector;
 pub mod console;
 pub mod demo;
 pub mod issuer;

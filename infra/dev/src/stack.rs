@@ -37,10 +37,24 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use crate::{aws::Aws, issuer::Issuer, mail::MailBox, proxy, settings};
+use crate::{
+    aws::Aws,
+    collector::{self, Collector},
+    issuer::Issuer,
+    mail::MailBox,
+    proxy, settings,
+};
 
 /// How long requests that are under way may take when the stack ends: a player keeps connections open.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Variables that the stack takes from its own environment, over its own values.
+const TRIED_OUT: [&str; 4] = [
+    "LIMITS",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_TRACES_SAMPLER_ARG",
+];
 
 /// Where the stack is and what it keeps.
 #[derive(Debug, Clone)]
@@ -105,8 +119,12 @@ impl Stack {
         let smtp = listen(0, "--port").await?;
         let (letters, smtp) = MailBox::listen(smtp, stop.clone(), &mut tasks)?;
         variables.insert("SMTP_URL", format!("smtp://{smtp}"));
-        // The one variable that is worth trying out here.
-        variables.extend(std::env::var("LIMITS").ok().map(|it| ("LIMITS", it)));
+        let traces = format!("{url}{}", collector::PATH);
+        variables.insert("OTEL_EXPORTER_OTLP_ENDPOINT", traces);
+        // The variables that are worth trying out here.
+        for name in TRIED_OUT {
+            variables.extend(std::env::var(name).ok().map(|it| (name, it)));
+        }
         variables.extend(keys.audit.clone().map(|key| ("AUDIT_SIGNING_KEY", key)));
         let mux = mux(place, &url, &keys.playback)?;
         let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, system_clock())?;
@@ -138,6 +156,7 @@ impl Stack {
             .nest("/mux", mux.router())
             .nest("/sign-in", issuer.router())
             .merge(letters.router())
+            .merge(Collector::default().router())
             .fallback_service(beside(api, pages()));
         tasks.spawn(serve(listener, all, stop.clone()));
         let (work, stopped) = (mux.clone(), stop.clone());

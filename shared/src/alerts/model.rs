@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::{dlq::Depth, webhooks::Tally};
+use crate::{dlq::Depth, metrics::Metric, webhooks::Tally};
 
 /// Everything that can be alerted of. The unit of its value stands with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,18 +44,18 @@ impl Alert {
         Self::AuditLate,
     ];
 
-    /// The name of its value as a metric, and its unit as CloudWatch spells it.
-    pub const fn metric(self) -> (&'static str, &'static str) {
+    /// Its value as a metric.
+    pub const fn metric(self) -> Metric {
         match self {
-            Self::ReplayLate => ("ReplayAge", "Seconds"),
-            Self::ReconcileLate => ("ReconcileAge", "Seconds"),
-            Self::LettersWaiting => ("DeadLetters", "Count"),
-            Self::WebhooksSpoofed => ("WebhooksSpoofed", "Count"),
-            Self::WebhooksFailing => ("WebhooksFailedOfTenThousand", "Count"),
-            Self::CompareLate => ("CompareAge", "Seconds"),
-            Self::EventsUnmatched => ("EventsUnmatched", "Count"),
-            Self::RetireLate => ("RetireAge", "Seconds"),
-            Self::AuditLate => ("AuditSealAge", "Seconds"),
+            Self::ReplayLate => Metric::ReplayAge,
+            Self::ReconcileLate => Metric::ReconcileAge,
+            Self::LettersWaiting => Metric::DeadLetters,
+            Self::WebhooksSpoofed => Metric::WebhooksSpoofed,
+            Self::WebhooksFailing => Metric::WebhooksFailedOfTenThousand,
+            Self::CompareLate => Metric::CompareAge,
+            Self::EventsUnmatched => Metric::EventsUnmatched,
+            Self::RetireLate => Metric::RetireAge,
+            Self::AuditLate => Metric::AuditSealAge,
         }
     }
 

@@ -36,8 +36,7 @@ async fn look(app: &Parts, job: Job) -> Result<(), StoreError> {
     let before = known.clone().unwrap_or_else(|| Raised::none(now));
     let values = reading.values(now, before.watched_since);
     for (alert, value) in &values {
-        let (name, unit) = alert.metric();
-        metrics::emit(now, name, unit, *value);
+        metrics::emit(now, alert.metric(), *value);
     }
     let (mut next, changes) = before.after(now, &values);
     if known.is_some() && changes.is_empty() {

@@ -6,6 +6,7 @@
 mod error;
 mod http;
 mod lifecycle;
+mod measure;
 mod model;
 mod operators;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub use self::{
     error::AssetError,
     http::{ErrorBody, PageQuery, routes},
     lifecycle::{Lifecycle, Stamp, Verdict},
+    measure::{begun, moved},
     model::{Asset, ContentType, Ending, Status, Title, UPLOAD_LIFE, Way},
     operators::operators_routes,
     service::{Pointer, find, row, step, update},

@@ -13,6 +13,7 @@ use crate::{
     events::{Actor, Event, Via},
     ids::{AssetId, TenantId, UserId},
     mux::{Failure, Subject},
+    traces::Context,
 };
 
 /// How long Mux waits for the file. Its default is one hour (mux.com/docs/api-reference); a phone on
@@ -50,6 +51,10 @@ pub struct Asset {
     /// compared with Mux again.
     #[serde(default)]
     pub at_rest: bool,
+    /// The span of the request that began it: what Mux tells of it, and who opens it, goes on in that
+    /// trace. A row of an earlier version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Context>,
     /// Grows with every write; the guard of the next one.
     pub version: u64,
 }
@@ -150,7 +155,7 @@ impl Asset {
     }
 
     /// Where the video stands by what is known, without a look at the clock.
-    fn stage(&self) -> Status {
+    pub(super) fn stage(&self) -> Status {
         if let Ending::Deleted { .. } = self.ending {
             return Status::Deleted;
         }

@@ -1,7 +1,7 @@
 //! What can be done with an asset. Each function is one use case, callable without HTTP.
 
 use super::{
-    AssetError,
+    AssetError, measure,
     model::{Asset, Ending, Title, Way},
 };
 use crate::{
@@ -95,7 +95,10 @@ pub async fn update(
             .commit(step(app, &before, &mut next, act, event)?)
             .await
         {
-            Ok(()) => return Ok(next),
+            Ok(()) => {
+                measure::moved(app, &before, &next);
+                return Ok(next);
+            }
             Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error.into()),
         }

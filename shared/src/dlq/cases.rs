@@ -12,7 +12,7 @@ use crate::{
     app::Parts,
     events::{Act, Event},
     ids::{self, DeadLetterId},
-    metrics,
+    metrics::{self, Metric},
     mux::MuxEvent,
     store::{
         ATTEMPTS, Guard, StoreError, Write,
@@ -209,7 +209,7 @@ fn tell(case: &mut Case) -> Vec<Event> {
 fn say(event: &Event, now: OffsetDateTime) {
     if let Event::LetterStuck { letter, tries } = event {
         tracing::error!(alert = "dead-letter-tries", letter.id = %letter, tries, "dead letter is stuck");
-        metrics::emit(now, "LettersStuck", "Count", 1);
+        metrics::emit(now, Metric::LettersStuck, 1);
     }
     if let Event::LetterParked {
         letter,
@@ -224,7 +224,7 @@ fn say(event: &Event, now: OffsetDateTime) {
             tries,
             "dead letter parked"
         );
-        metrics::emit(now, "LettersParked", "Count", 1);
+        metrics::emit(now, Metric::LettersParked, 1);
     }
 }
 

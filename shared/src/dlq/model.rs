@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use ulid::Ulid;
 
-use crate::ids::{DeadLetterId, RequestId, UserId};
+use crate::{
+    ids::{DeadLetterId, RequestId, UserId},
+    traces::Context,
+};
 
 /// One event with everything that is needed to deal with it later.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,6 +22,9 @@ pub struct DeadLetter {
     pub received_at: OffsetDateTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
+    /// The span of that request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Context>,
     /// Those of [`HEADERS`] that it came with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,

@@ -11,6 +11,7 @@ use super::{
     OperateError,
     cases::{self, InVain, Opened},
     model::{Case, DeadLetter, Note, Reason, State},
+    replay::{measure, traced},
 };
 use crate::{
     app::Parts,
@@ -171,13 +172,18 @@ enum Mode<'a> {
 
 impl Mode<'_> {
     async fn deal(&mut self, app: &Parts, case: &Case) -> Replayed {
-        let opened = match open(app, case).await {
-            Ok(opened) => opened.event,
-            Err(failure) => Err(failure),
+        let (webhook, opened) = match open(app, case).await {
+            Ok(opened) => (opened.letter.and_then(|it| it.trace), opened.event),
+            Err(failure) => (None, Err(failure)),
         };
         let (event, effect) = match opened {
             Ok((body, event)) => {
-                let effect = self.apply(app, case, &event, &body).await;
+                let work = Box::pin(self.apply(app, case, &event, &body));
+                let attempt = (case.id, case.version);
+                let effect = Box::pin(traced(app, "ops", attempt, webhook, work)).await;
+                if matches!((&*self, &effect), (Self::Replay(_), Ok(_))) {
+                    measure(app, 1, app.clock.now() - case.first_seen);
+                }
                 (Some(event), effect)
             }
             Err(failure) => (None, Err(failure)),

@@ -18,10 +18,12 @@ use crate::{
     alerts,
     app::Parts,
     events::{Act, Via},
-    ids::RunId,
+    ids::{self, DeadLetterId, RunId},
     jobs::{self, Job},
+    metrics::{self, Metric},
     store::StoreError,
     telemetry,
+    traces::{self, Context, Operation},
     webhooks::{self, Told},
 };
 
@@ -85,6 +87,7 @@ pub async fn replay(app: &Parts) -> Result<Option<Pass>, ReplayError> {
 
 async fn run(app: &Parts, id: RunId) -> Result<Pass, ReplayError> {
     let (started, mut pass) = (Instant::now(), Pass::default());
+    let mut oldest = Duration::ZERO;
     let act = &Act::of_job(Job::DlqReplay.name(), id);
     while started.elapsed() < BUDGET {
         let calls = (0..RECEIVERS).map(|_| app.dead_letters.receive());
@@ -119,8 +122,14 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReplayError> {
             })
             .buffer_unordered(ABREAST);
         let fates: Vec<Vec<Fate>> = fates.collect().await;
-        fates.iter().flatten().for_each(|fate| pass.count(fate));
+        for fate in fates.iter().flatten() {
+            pass.count(fate);
+            if let Fate::Settled(age) = fate {
+                oldest = oldest.max(*age);
+            }
+        }
     }
+    measure(app, pass.settled.into(), oldest);
     tracing::info!(
         job = Job::DlqReplay.name(),
         received = pass.received,
@@ -132,10 +141,20 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReplayError> {
     Ok(pass)
 }
 
+/// What a replay did, in numbers. One that found nothing says nothing of ages.
+pub(super) fn measure(app: &Parts, settled: u64, oldest: Duration) {
+    let now = app.clock.now();
+    metrics::emit(now, Metric::LettersReplayed, settled);
+    if settled > 0 {
+        let seconds = u64::try_from(oldest.whole_seconds()).unwrap_or_default();
+        metrics::emit(now, Metric::LetterAge, seconds);
+    }
+}
+
 impl Pass {
     fn count(&mut self, fate: &Fate) {
         let counted = match fate {
-            Fate::Settled => &mut self.settled,
+            Fate::Settled(_) => &mut self.settled,
             Fate::Again(_) | Fate::Left => &mut self.waiting,
             Fate::Parked => &mut self.parked,
         };
@@ -145,7 +164,8 @@ impl Pass {
 
 /// What becomes of a letter.
 enum Fate {
-    Settled,
+    /// Dealt with, at this age.
+    Settled(Duration),
     /// Not looked at: it comes again when it is no longer hidden.
     Left,
     Again(Duration),
@@ -183,12 +203,27 @@ fn by_subject(letters: Vec<Letter>) -> Vec<Vec<Letter>> {
 /// in the queue.
 async fn settle(app: &Parts, act: &Act, letter: &Letter) -> Fate {
     let message = &letter.message;
-    let fate = match deal(app, act, letter).await {
-        Ok(()) => Fate::Settled,
+    let inside = letter.opened.letter.as_ref();
+    let (id, parent) = (
+        letter.opened.id(&message.body),
+        inside.and_then(|it| it.trace),
+    );
+    let work = Box::pin(deal(app, act, letter));
+    let dealt = traced(
+        app,
+        Job::DlqReplay.name(),
+        (id, message.tries.into()),
+        parent,
+        work,
+    );
+    let fate = match dealt.await {
+        Ok(()) => {
+            Fate::Settled(inside.map_or(Duration::ZERO, |it| app.clock.now() - it.received_at))
+        }
         Err(failure) => set_aside(app, act, letter, failure).await,
     };
     let told = match &fate {
-        Fate::Settled | Fate::Parked => app.dead_letters.delete(message).await,
+        Fate::Settled(_) | Fate::Parked => app.dead_letters.delete(message).await,
         Fate::Again(wait) => app.dead_letters.hide(message, *wait).await,
         Fate::Left => Ok(()),
     };
@@ -197,6 +232,28 @@ async fn settle(app: &Parts, act: &Act, letter: &Letter) -> Fate {
         tracing::warn!(error = telemetry::chain(&error), "the queue was not told");
     }
     fate
+}
+
+/// A letter is dealt with in the trace of its video, as soon as that is known; until then in that of the
+/// webhook that it came with. `attempt` tells one try from another.
+pub(super) async fn traced<T>(
+    app: &Parts,
+    service: &'static str,
+    (id, attempt): (DeadLetterId, u64),
+    webhook: Option<Context>,
+    work: impl Future<Output = Result<T, InVain>>,
+) -> Result<T, InVain> {
+    let operation = Operation {
+        service,
+        name: "dead letter".to_owned(),
+        asked: false,
+    };
+    let named = ids::from_external(&id.to_string(), &attempt.to_string());
+    let work = async {
+        traces::note("letter.id", id);
+        work.await
+    };
+    traces::part(app, operation, named, webhook, work).await
 }
 
 async fn deal(app: &Parts, act: &Act, letter: &Letter) -> Result<(), InVain> {

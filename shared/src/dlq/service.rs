@@ -10,6 +10,7 @@ use super::model::{DeadLetter, RawBody};
 use crate::{
     app::Parts,
     store::{StoreError, keys},
+    traces,
 };
 
 /// How many messages one call may bring or settle, by the service's own bound.
@@ -85,13 +86,10 @@ impl DeadLetters {
     }
 
     async fn send(&self, letter: String) -> Result<(), DeadLetterError> {
-        self.client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(letter)
-            .send()
-            .await
-            .map_err(refused)?;
+        let call = self.client.send_message();
+        let call = call.queue_url(&self.url).message_body(letter);
+        let step = traces::step("SQS.SendMessage");
+        step.of(call.send().await).map_err(refused)?;
         Ok(())
     }
 

@@ -1,12 +1,16 @@
 //! One run at a time.
 
+use std::time::Instant;
+
 use time::{Duration, OffsetDateTime};
 
 use super::{Job, Lease};
 use crate::{
     app::Parts,
     ids::RunId,
+    metrics::{self, Metric},
     store::{Guard, StoreError, keys},
+    traces::{self, Operation},
 };
 
 /// Runs a job if nobody else does. `None`: somebody does. A run that does not come back loses its
@@ -32,8 +36,13 @@ pub async fn alone<T, E: From<StoreError>>(
         Err(StoreError::Conflict { .. }) => return Ok(None), // somebody was faster
         Err(error) => return Err(error.into()),
     }
-    let done = work(run).await;
-    let released = lease.released(app.clock.now(), done.is_ok());
+    let started = Instant::now();
+    let done = traced(app, job, run, work(run)).await;
+    let (now, of) = (app.clock.now(), ("job", job.name()));
+    let taken = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    metrics::emit_of(now, Metric::JobSuccess, u64::from(done.is_ok()), of);
+    metrics::emit_of(now, Metric::JobDuration, taken, of);
+    let released = lease.released(now, done.is_ok());
     let given_back = app
         .store
         .put(&key, &released, Guard::Version(lease.version))
@@ -47,6 +56,26 @@ pub async fn alone<T, E: From<StoreError>>(
         );
     }
     done.map(Some)
+}
+
+/// A run is a part of the request that woke it, or else a trace of its own.
+async fn traced<T, E>(
+    app: &Parts,
+    job: Job,
+    run: RunId,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    if traces::here().is_some() {
+        return work.await;
+    }
+    let operation = Operation {
+        service: job.name(),
+        name: "run".to_owned(),
+        asked: false,
+    };
+    let done = traces::part(app, operation, run.into(), None, work).await;
+    app.traces.send(app).await;
+    done
 }
 
 /// When each job last went well; `None` if it never did. One round trip.

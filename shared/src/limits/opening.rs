@@ -12,7 +12,7 @@ use crate::{
     app::Parts,
     events::{Act, Actor, Event},
     ids::{RequestId, ShareId, TenantId},
-    metrics,
+    metrics::{self, Metric},
     store::{Place, StoreError},
     telemetry,
 };
@@ -111,7 +111,7 @@ async fn note(app: &Parts, asked: &Asked, act: &Act, tenant: TenantId, (alert, e
         }
         let subject = asked.shown.as_str();
         tracing::error!(alert, subject, "alert raised");
-        metrics::emit(asked.now, "AbuseNoted", "Count", 1);
+        metrics::emit(asked.now, Metric::AbuseNoted, 1);
         Ok::<_, StoreError>(())
     };
     if let Err(error) = noted.await {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     app::Parts,
-    metrics,
+    metrics::{self, Metric},
     store::{StoreError, keys},
     telemetry,
 };
@@ -75,11 +75,11 @@ pub(super) async fn count(app: &Parts, asked: &Asked) {
         return;
     }
     if asked.rule.is_told() {
-        let name = match asked.limit.mode {
-            Mode::Enforce => "RequestsLimited",
-            Mode::Shadow => "RequestsShadowed",
+        let metric = match asked.limit.mode {
+            Mode::Enforce => Metric::RequestsLimited,
+            Mode::Shadow => Metric::RequestsShadowed,
         };
-        metrics::emit(asked.now, name, "Count", weight);
+        metrics::emit_of(asked.now, metric, weight, ("rule", asked.rule.name()));
     }
     let written = tokio::time::timeout(WRITE, write(app, asked, hour, weight)).await;
     let error = match written {

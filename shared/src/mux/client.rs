@@ -14,7 +14,8 @@ use super::{
 use crate::{
     app::Parts,
     ids::AssetId,
-    resilience::{Attempts, Call, Repeat, Vendor},
+    resilience::{Attempts, Call, Failure, Repeat, Vendor, Verdict},
+    traces,
 };
 
 /// How long one try may take. Mux's own SDK waits 60 s; nobody who holds a phone does.
@@ -312,8 +313,12 @@ impl Mux<'_> {
         let mut attempts = Attempts::new(self.app, call);
         let mut turn = attempts.begin().await?;
         loop {
+            let step = traces::step(format!("Mux {}", order.operation));
             let sent = api.send(turn.limit, &order.method, order.path, order.query, body);
-            match sent.await {
+            let sent = sent.await;
+            let failed = |error: &MuxError| error.verdict() == Verdict::Ailing;
+            step.ends(sent.as_ref().is_err_and(failed));
+            match sent {
                 Ok(answer) => {
                     attempts.succeeded(turn).await;
                     return Ok(answer);

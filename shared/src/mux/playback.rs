@@ -101,6 +101,8 @@ pub struct PlaybackSigner {
 pub struct Signed {
     pub url: Url,
     pub expires_at: OffsetDateTime,
+    /// It was made for somebody else before.
+    pub remembered: bool,
 }
 
 /// Why there can be no signer, or no signature.
@@ -159,8 +161,13 @@ impl PlaybackSigner {
         let signed = Signed {
             url: self.sign(playback, audience, terms, expires)?,
             expires_at: expires,
+            remembered: false,
         };
-        self.memo.insert(key, signed.clone());
+        let remembered = Signed {
+            remembered: true,
+            ..signed.clone()
+        };
+        self.memo.insert(key, remembered);
         Ok(signed)
     }
 

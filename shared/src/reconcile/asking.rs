@@ -8,10 +8,11 @@ use crate::{
     app::Parts,
     assets::{self, Asset, AssetError, Ending, Stamp},
     events::Act,
-    ids::RunId,
+    ids::{self, RunId},
     jobs::Job,
     mux::{AssetNews, AssetStage, Mux, MuxAssetId, MuxError, MuxEventId, Subject},
     shares::ShareError,
+    traces::{self, Operation},
 };
 
 /// The time between two calls: four a second, where Mux allows five (mux.com/docs/core/make-api-requests)
@@ -86,6 +87,22 @@ impl<'a> Asking<'a> {
     /// Waits until the next call may be made.
     pub(super) async fn pace(&self) {
         self.app.clock.pause(PACE).await;
+    }
+
+    /// The same, in the trace of the video.
+    pub(super) async fn traced(&self, asset: &Asset) -> Result<Asset, AskError> {
+        let operation = Operation {
+            service: Job::Reconcile.name(),
+            name: "ask about a video".to_owned(),
+            asked: false,
+        };
+        let named = ids::from_external(self.by.as_str(), &asset.id.to_string());
+        let work = async {
+            traces::join(asset.trace, asset.created_at);
+            traces::note("asset.id", asset.id);
+            self.about(asset).await
+        };
+        traces::part(self.app, operation, named, None, Box::pin(work)).await
     }
 
     /// Asks Mux for everything it knows of one video, and keeps what is new.

@@ -130,7 +130,7 @@ async fn about(asking: &mut Asking<'_>, pass: &mut Pass, asset: &Asset, leaving:
         return;
     }
     pass.asked += 1;
-    match asking.about(asset).await {
+    match Box::pin(asking.traced(asset)).await {
         Ok(after) if !after.is_open() => pass.closed += 1,
         Ok(_) => {}
         Err(error) => {

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     app::Parts,
     limits::{self, LimitError, Rule},
+    metrics::{self, Metric},
     telemetry,
 };
 
@@ -138,6 +139,7 @@ impl<'a> Attempts<'a> {
         known::count(self.app, self.call.vendor, |it| it.calls += 1);
         self.turn().await.inspect_err(|held| {
             known::count(self.app, self.call.vendor, |it| it.held_back += 1);
+            self.measure(Metric::CallsHeldBack);
             let Call {
                 vendor,
                 operation,
@@ -166,6 +168,9 @@ impl<'a> Attempts<'a> {
             it.attempts += 1;
             it.retries += u64::from(self.made > 1);
         });
+        if self.made > 1 {
+            self.measure(Metric::CallsRetried);
+        }
         let began = app.clock.now();
         let left = (self.call.deadline - began).max(Duration::SECOND);
         Ok(Turn {
@@ -187,6 +192,7 @@ impl<'a> Attempts<'a> {
         let (app, vendor) = (self.app, self.call.vendor);
         if error.verdict() == Verdict::Ailing {
             known::count(app, vendor, |it| it.failures += 1);
+            self.measure(Metric::CallsFailed);
         }
         known::report(app, vendor, turn.permit, error.verdict()).await;
         let again = match (error.again(), self.call.repeat) {
@@ -205,6 +211,11 @@ impl<'a> Attempts<'a> {
         }
         app.clock.pause(pause).await;
         self.turn().await.ok()
+    }
+
+    fn measure(&self, metric: Metric) {
+        let vendor = ("vendor", self.call.vendor.name());
+        metrics::emit_of(self.app.clock.now(), metric, 1, vendor);
     }
 
     fn log(&self, turn: &Turn, error: Option<(String, Verdict)>) {

@@ -18,7 +18,7 @@ use crate::{
     app::Parts,
     events::{Act, Event},
     limits::{self, LimitError, Rule},
-    metrics,
+    metrics::{self, Metric},
     store::{ATTEMPTS, Guard, StoreError, Write, keys},
     telemetry,
 };
@@ -217,12 +217,12 @@ fn tell(vendor: Vendor, before: &Breaker, after: &Breaker, now: OffsetDateTime) 
     let vendor = vendor.name();
     match (before.open_since(), after.open_since()) {
         (None, Some(_)) => {
-            metrics::emit(now, "BreakerOpened", "Count", 1);
+            metrics::emit_of(now, Metric::BreakerOpened, 1, ("vendor", vendor));
             tracing::error!(alert = "breaker-open", vendor, "alert raised");
         }
         (Some(since), None) => {
             let seconds = u64::try_from((now - since).whole_seconds()).unwrap_or_default();
-            metrics::emit(now, "BreakerOpenFor", "Seconds", seconds);
+            metrics::emit_of(now, Metric::BreakerOpenFor, seconds, ("vendor", vendor));
             tracing::info!(cleared = "breaker-open", vendor, seconds, "alert cleared");
         }
         _ => {}

@@ -17,10 +17,11 @@ use crate::{
     assets::{Asset, Status},
     events::{Act, Actor, Event},
     ids::{AssetId, RequestId, UserId},
-    limits, metrics,
+    limits,
+    metrics::{self, Metric},
     mux::{Audience, PlaybackId, SigningError, Terms},
     store::keys,
-    telemetry,
+    telemetry, traces,
 };
 
 /// What a viewer's page sends.
@@ -93,10 +94,14 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
     let asset = asset.filter(|it| it.tenant == link.tenant);
     let asset = playable(asset, now)?;
     let network = asked.address.map(|it| network(app, it));
+    traces::note("share.id", link.id);
+    traces::note("asset.id", asset.id);
     let begin = || Grant::begin(app.ids.mint(), link.rules.epoch, now);
     let mut grant = grant.unwrap_or_else(begin);
     let renews = grant.opened.contains(&asset.id) && grant.network == network;
     if !renews {
+        // Who goes on every few minutes would be most of the video's trace.
+        traces::join(asset.trace, asset.created_at);
         let opens = limits::open_link(app, &act, link.tenant, link.id, asked.address);
         Box::pin(opens).await?;
         grant.opened.insert(asset.id);
@@ -266,7 +271,7 @@ async fn plays(
         let public = asset.lifecycle.public_playback();
         let public = public.filter(|_| !app.config.signed_playback);
         let public = public.cloned().ok_or(ShareError::NotReady)?;
-        metrics::emit(now, "UnsignedPlayback", "Count", 1);
+        metrics::emit(now, Metric::UnsignedPlayback, 1);
         tracing::error!(alert = "unsigned-playback", share.id = %link.id, asset.id = %asset.id,
             "a public playback id is given out");
         let link = Box::pin(own::give_public(app, act, link, event)).await?;
@@ -306,6 +311,12 @@ fn sign(
         Plays::Public(playback) => app.playback.unsigned(playback, audience),
         Plays::Signed(playback) | Plays::Shared(playback) => {
             let signed = app.playback.address(playback, audience, &terms, wanted)?;
+            let metric = if signed.remembered {
+                Metric::TokensRemembered
+            } else {
+                Metric::TokensSigned
+            };
+            metrics::emit(now, metric, 1);
             // All of them are renewed together: with the first one that ends.
             expires_at = expires_at.min(signed.expires_at);
             Ok(signed.url)

@@ -26,6 +26,7 @@ pub use self::{
     many::Each,
     places::{Marks, Place},
 };
+use crate::traces::{self, Begun};
 
 /// How often a lost guard is met by reading and applying again (design: at most five times).
 pub const ATTEMPTS: u32 = 5;
@@ -110,15 +111,14 @@ impl Store {
 
     /// One item. One round trip.
     pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
-        let output = self
+        let step = traces::step("DynamoDB.GetItem");
+        let call = self
             .client
             .get_item()
             .table_name(&self.table)
             .set_key(Some(key.address()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(StoreError::of)?;
+            .consistent_read(true);
+        let output = told(step, call.send().await.map_err(StoreError::of))?;
         Ok(output.item.map(serde_dynamo::from_item).transpose()?)
     }
 
@@ -138,13 +138,12 @@ impl Store {
             .consistent_read(true)
             .build()
             .map_err(|error| StoreError::Refused(error.into()))?;
-        let output = self
+        let step = traces::step("DynamoDB.BatchGetItem");
+        let call = self
             .client
             .batch_get_item()
-            .request_items(&self.table, wanted)
-            .send()
-            .await
-            .map_err(StoreError::of)?;
+            .request_items(&self.table, wanted);
+        let output = told(step, call.send().await.map_err(StoreError::of))?;
         if output.unprocessed_keys().is_some_and(|it| !it.is_empty()) {
             // Throttled half way: what is missing is unknown, not absent.
             return Ok((self.get(a).await?, self.get(b).await?));
@@ -175,7 +174,8 @@ impl Store {
             .query(listing)
             .set_exclusive_start_key(after.map(|key| key.start(listing)))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        let output = call.send().await.map_err(StoreError::of)?;
+        let step = traces::step("DynamoDB.Query");
+        let output = told(step, call.send().await.map_err(StoreError::of))?;
         Ok(Page {
             more: output.last_evaluated_key.is_some(),
             items: serde_dynamo::from_items(output.items.unwrap_or_default())?,
@@ -212,15 +212,15 @@ impl Store {
         let mut attributes: Attributes = serde_dynamo::to_item(item)?;
         attributes.extend(key.attributes());
         let (condition, values) = guard.expression();
-        self.client
+        let step = traces::step("DynamoDB.PutItem");
+        let call = self
+            .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(attributes))
             .set_condition_expression(condition)
-            .set_expression_attribute_values(values)
-            .send()
-            .await
-            .map_err(StoreError::of)?;
+            .set_expression_attribute_values(values);
+        told(step, call.send().await.map_err(StoreError::of))?;
         Ok(())
     }
 
@@ -253,8 +253,9 @@ impl Store {
         let mut attempt = 1;
         loop {
             let call = self.client.transact_write_items();
+            let step = traces::step("DynamoDB.TransactWriteItems");
             let sent = call.set_transact_items(Some(items.clone())).send().await;
-            match sent.map_err(StoreError::of_commit) {
+            match told(step, sent.map_err(StoreError::of_commit)) {
                 Err(StoreError::Collision(_)) if attempt < ATTEMPTS => {
                     tokio::time::sleep(COLLISION * 2_u32.pow(attempt - 1)).await;
                     attempt += 1;
@@ -287,4 +288,11 @@ impl Store {
             .map_err(|error| StoreError::Refused(error.into()))?
             .build())
     }
+}
+
+/// Ends a step. A guard that did not hold is an answer like any other.
+fn told<T>(step: Begun, done: Result<T, StoreError>) -> Result<T, StoreError> {
+    let failed = |it: &StoreError| !matches!(it, StoreError::Conflict { .. });
+    step.ends(done.as_ref().is_err_and(failed));
+    done
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
+    error::SdkError,
     operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
@@ -12,6 +13,7 @@ use super::{
     Store, StoreError,
     key::{Attributes, Key},
 };
+use crate::traces;
 
 /// What stands in the places of an item, by their names.
 pub type Marks = HashMap<String, String>;
@@ -45,6 +47,7 @@ impl Store {
             expression.push_str(", expires = :expires");
             call = call.expression_attribute_values(":expires", expires);
         }
+        let step = traces::step("DynamoDB.UpdateItem");
         let sent = call
             .update_expression(expression)
             .condition_expression("attribute_not_exists(#place) OR #place <= :stale")
@@ -55,6 +58,9 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
+        let occupied = |it: &UpdateItemError| it.is_conditional_check_failed_exception();
+        let failed = |it: &SdkError<_>| !it.as_service_error().is_some_and(occupied);
+        step.ends(sent.as_ref().is_err_and(failed));
         match sent {
             Ok(output) => Ok(Place::Taken(marks(output.attributes))),
             Err(error) => match error.as_service_error() {

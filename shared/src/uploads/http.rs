@@ -24,6 +24,7 @@ use crate::{
     polling::{self, PollBody},
     problem::Problem,
     router::Route,
+    traces,
 };
 
 pub fn routes() -> Vec<Route> {
@@ -98,6 +99,9 @@ async fn create(
     let most = app.config.upload_max_bytes;
     let order = Order::new(&body.title, &body.content_type, body.size, most)?;
     let asset = service::create(&app, &member, order, key, origin).await?;
+    // A repeat goes on where the first request was.
+    traces::join(asset.trace, asset.created_at);
+    traces::note("asset.id", asset.id);
     let body = UploadBody::of(asset, &app).await;
     Ok((StatusCode::CREATED, Json(body)))
 }

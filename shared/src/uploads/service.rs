@@ -20,6 +20,7 @@ use crate::{
     },
     resilience::{self, Vendor},
     store::{ATTEMPTS, Guard, StoreError, Write, keys, keys::Key},
+    traces,
 };
 
 /// The shortest life that Mux gives an upload, in seconds (mux.com/docs/api-reference).
@@ -51,6 +52,7 @@ pub(super) async fn create(
         lifecycle: Lifecycle::default(),
         closed_by: None,
         at_rest: false,
+        trace: traces::here(),
         version: 1,
     };
     let requested = Event::UploadRequested {
@@ -70,6 +72,7 @@ pub(super) async fn create(
         held?;
         let taken = take(app, member).await?;
         app.store.commit(writes).await?;
+        assets::begun(app, &asset);
         return begin(app, member, asset, Undo::Row(None, taken), origin).await;
     };
     let key = keys::once(member.user, &key.digest(member.tenant));
@@ -94,6 +97,7 @@ pub(super) async fn create(
     );
     match app.store.commit(writes).await {
         Ok(()) => {
+            assets::begun(app, &asset);
             let undo = Undo::Row(Some(key), allowance);
             begin(app, member, asset, undo, origin).await
         }
@@ -206,7 +210,9 @@ async fn undo(app: &Parts, member: &Member, asset: &Asset, key: Option<Key>) {
         // Only this request's own claim: another one may have taken over meanwhile.
         let own = Guard::Version(FIRST);
         writes.extend(key.map(|key| Write::delete(key, own)));
-        app.store.commit(writes).await
+        app.store.commit(writes).await?;
+        assets::moved(app, asset, &refused);
+        Ok::<_, StoreError>(())
     };
     if let Err(error) = undone.await {
         tracing::warn!(

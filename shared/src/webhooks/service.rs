@@ -17,8 +17,10 @@ use crate::{
     dlq::{self, DeadLetter, HEADERS, RawBody, Reason},
     events::{Act, Actor, Via},
     ids::{AssetId, RequestId},
+    metrics::{self, Metric},
     mux::{MuxAssetId, MuxEvent, MuxEventId, MuxUploadId, Subject},
     store::{ATTEMPTS, Guard, StoreError, Write, keys},
+    traces,
 };
 
 /// Mux gives up after five seconds (mux.com/docs/core/listen-for-webhooks); we are done after four:
@@ -46,6 +48,7 @@ impl Incoming<'_> {
             reason,
             received_at: app.clock.now(),
             request: self.request,
+            trace: traces::here(),
             headers: headers.collect(),
             body: RawBody::new(self.body),
         }
@@ -73,7 +76,11 @@ pub(super) async fn receive(app: &Parts, it: Incoming<'_>) -> Result<Outcome, We
         with: None,
     };
     let failure = match tokio::time::timeout(STORE_TIME, apply(app, &told)).await {
-        Ok(Ok(effect)) => return Ok(effect.outcome),
+        Ok(Ok(effect)) => {
+            let now = app.clock.now();
+            metrics::emit(now, Metric::WebhookLag, metrics::millis(now - event.at));
+            return Ok(effect.outcome);
+        }
         Ok(Err(error)) => WebhookError::Store(error),
         Err(_) => WebhookError::Late,
     };
@@ -86,6 +93,7 @@ pub(super) async fn receive(app: &Parts, it: Incoming<'_>) -> Result<Outcome, We
     } else {
         Reason::StoreUnavailable
     };
+    traces::fail();
     tracing::error!(
         event.id = event.id.as_str(),
         event.kind,
@@ -125,6 +133,10 @@ pub(crate) async fn apply(app: &Parts, told: &Told<'_>) -> Result<Effect, StoreE
         let Some((asset, before)) = look_up(app, event, &unseen).await? else {
             return Ok(Effect::duplicate());
         };
+        if let Some(asset) = &before {
+            traces::join(asset.trace, asset.created_at);
+            traces::note("asset.id", asset.id);
+        }
         let now = app.clock.now();
         let (outcome, mut next) = plan(before.as_ref(), event);
         let key = if outcome == Outcome::Unmatched {
@@ -174,10 +186,14 @@ pub(crate) async fn apply(app: &Parts, told: &Told<'_>) -> Result<Effect, StoreE
                         "event matches nothing of ours"
                     );
                 }
+                let change = before.zip(next).map(Box::new);
+                if let Some(change) = &change {
+                    assets::moved(app, &change.0, &change.1);
+                }
                 return Ok(Effect {
                     outcome,
                     asset,
-                    change: before.zip(next).map(Box::new),
+                    change,
                 });
             }
             // The receipt is the first write: somebody else has dealt with this very event.

@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 use super::{Outcome, WebhookError};
 use crate::{
     app::Parts,
+    metrics::{self, Metric},
     store::{StoreError, keys},
     telemetry,
 };
@@ -101,6 +102,7 @@ pub(super) async fn count(app: &Parts, outcome: &Result<Outcome, WebhookError>) 
                 | WebhookError::QueueLate)
     );
     let spoofed = matches!(outcome, Err(WebhookError::Spoofed(_)));
+    measure(now, outcome, spoofed);
     let one = Tally {
         taken: u64::from(!failed && !spoofed),
         failed: u64::from(failed),
@@ -132,6 +134,22 @@ pub(super) async fn count(app: &Parts, outcome: &Result<Outcome, WebhookError>) 
         }
         // Most likely it is written all the same; what is not is missing.
         Err(_) => tracing::warn!("the table did not say in time whether it counted webhooks"),
+    }
+}
+
+/// The same, one by one, for whoever reads the log: nothing of it is missing.
+fn measure(now: OffsetDateTime, outcome: &Result<Outcome, WebhookError>, spoofed: bool) {
+    if spoofed {
+        return metrics::emit(now, Metric::WebhooksRefused, 1);
+    }
+    metrics::emit(now, Metric::WebhooksReceived, 1);
+    match outcome {
+        Ok(Outcome::Duplicate) => metrics::emit(now, Metric::WebhooksDuplicate, 1),
+        Ok(Outcome::Queued) | Err(WebhookError::NotAnEvent(_)) => {
+            metrics::emit(now, Metric::WebhooksQueued, 1);
+        }
+        Ok(Outcome::Applied | Outcome::Ignored | Outcome::Unmatched) => {}
+        Err(_) => metrics::emit(now, Metric::WebhooksFailed, 1),
     }
 }
 

@@ -140,7 +140,7 @@ async fn checkpoints_that_were_deleted_or_rewritten_are_found() {
     }
     let test = audited().await;
     let entry = &history(&test).await[0];
-    let client = test.aws.clients().dynamodb;
+    let client = test.clients().dynamodb;
     client
         .update_item()
         .table_name(dev::aws::TABLE)

@@ -86,7 +86,7 @@ fn verified(outcome: Outcome) -> Verified {
 
 /// What the table really holds of an event.
 async fn row(test: &TestApp, entry: &Value) -> std::collections::HashMap<String, AttributeValue> {
-    let client = test.aws.clients().dynamodb;
+    let client = test.clients().dynamodb;
     let item = client
         .get_item()
         .table_name(TABLE)
@@ -104,7 +104,7 @@ fn events_of(entry: &Value) -> AttributeValue {
 
 /// Changes an attribute of a stored event behind the portal's back.
 async fn tamper(test: &TestApp, entry: &Value, name: &str, value: AttributeValue) {
-    let client = test.aws.clients().dynamodb;
+    let client = test.clients().dynamodb;
     client
         .update_item()
         .table_name(TABLE)
@@ -119,7 +119,7 @@ async fn tamper(test: &TestApp, entry: &Value, name: &str, value: AttributeValue
 }
 
 async fn remove(test: &TestApp, pk: AttributeValue, sk: &str) {
-    let client = test.aws.clients().dynamodb;
+    let client = test.clients().dynamodb;
     let call = client.delete_item().table_name(TABLE).key("pk", pk);
     let call = call.key("sk", AttributeValue::S(sk.to_owned()));
     call.send().await.unwrap();

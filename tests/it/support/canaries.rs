@@ -122,6 +122,12 @@ impl Canaries {
 }
 
 impl Canaries {
+    /// What of it stands in this text, which left the process.
+    pub(crate) fn found_in(&self, told: &str) -> Option<String> {
+        let texts = self.texts.lock().unwrap();
+        texts.iter().find(|it| told.contains(it.as_str())).cloned()
+    }
+
     /// The first line that names all of these.
     pub(crate) fn line(&self, names: [&str; 2]) -> Option<String> {
         let lines = lines();

@@ -152,7 +152,7 @@ impl TestApp {
     /// something is learnt that changes no status depends on the order in which Mux tells it. The tests
     /// of the audit log look at those.
     pub(crate) async fn events_of(&self, id: &str) -> Vec<String> {
-        let client = self.aws.clients().dynamodb;
+        let client = self.clients().dynamodb;
         let mut found = Vec::new();
         let mut pages = client
             .scan()
@@ -192,7 +192,7 @@ impl TestApp {
     }
 
     async fn events(&self, kind: &str) -> Vec<Value> {
-        let client = self.aws.clients().dynamodb;
+        let client = self.clients().dynamodb;
         let (mut found, mut pages) = (
             Vec::new(),
             client
@@ -219,7 +219,7 @@ impl TestApp {
 
     /// The bodies of the dead letters that wait in the queue.
     pub(crate) async fn dead_letters(&self) -> Vec<Value> {
-        let call = self.aws.clients().sqs.receive_message();
+        let call = self.clients().sqs.receive_message();
         let messages = call
             .queue_url(&self.aws.queue_url)
             .max_number_of_messages(10)
@@ -246,7 +246,7 @@ pub(crate) fn sign(secret: &str, t: i64, body: &str) -> String {
 impl TestApp {
     /// How many domain events of this type there are.
     pub(crate) async fn count_events(&self, kind: &str) -> usize {
-        let client = self.aws.clients().dynamodb;
+        let client = self.clients().dynamodb;
         let mut pages = client
             .scan()
             .table_name(TABLE)

@@ -4,6 +4,7 @@
 pub(crate) mod actors;
 pub(crate) mod answer;
 pub(crate) mod canaries;
+pub(crate) mod collector;
 pub(crate) mod events;
 mod mux;
 mod table;
@@ -31,7 +32,7 @@ use dev::{
 use muxsim::{Endpoint, SigningKey, Sim};
 use shared::{
     app::App,
-    boot,
+    boot::{self, Clients},
     clock::{Clock, ManualClock},
     config::Config,
     ids::IdSource,
@@ -201,9 +202,14 @@ impl TestApp {
         self.sign_ins.load(Ordering::SeqCst)
     }
 
+    /// Clients of the table and the queue themselves.
+    pub(crate) fn clients(&self) -> Clients {
+        unhurried(&self.aws)
+    }
+
     /// Every item of the table, as text: for what must not stand there.
     pub(crate) async fn dump(&self) -> String {
-        let client = self.aws.clients().dynamodb;
+        let client = self.clients().dynamodb;
         let items = client.scan().table_name(TABLE).send().await.unwrap();
         let items: Vec<serde_json::Value> =
             serde_dynamo::from_items(items.items.unwrap_or_default()).unwrap();
@@ -271,10 +277,16 @@ fn assemble(
 ) -> App {
     let config = Config::read(|name| variables.get(name).cloned()).unwrap();
     let ids = IdSource::new(Arc::clone(&clock), counted(from));
-    let timeouts = TimeoutConfig::builder()
+    boot::assemble(config, clock, ids, unhurried(aws)).unwrap()
+}
+
+/// Clients that wait: this machine may be busy with other tests.
+fn unhurried(aws: &Aws) -> Clients {
+    let timeouts = TimeoutConfig::builder();
+    let timeouts = timeouts
         .operation_attempt_timeout(Duration::from_secs(20))
-        .build();
-    boot::assemble(config, clock, ids, aws.clients_within(&timeouts)).unwrap()
+        .operation_timeout(Duration::from_secs(40));
+    aws.clients_within(&timeouts.build())
 }
 
 /// What the functions reach of the table and the queue.
