@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use axum::{body::Body, extract::Request, http::Method};
-use futures::future::join_all;
+use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use muxsim::{Fault, Faults};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::json;
@@ -84,20 +84,28 @@ async fn step(world: &World, clips: &mut [Clip], random: &mut StdRng) -> anyhow:
         71..77 => replay(world, Role::Job).await?,
         77..82 => reconcile(world, Role::Job).await?,
         82..85 => {
-            let both = tokio::join!(replay(world, Role::Job), reconcile(world, Role::Web));
-            both.0.and(both.1)?;
+            let other = reconcile(world, Role::Web);
+            together(vec![
+                replay(world, Role::Job).boxed_local(),
+                other.boxed_local(),
+            ])
+            .await?;
         }
         85..87 => {
-            let both = tokio::join!(replay(world, Role::Job), replay(world, Role::Web));
-            both.0.and(both.1)?;
+            let other = replay(world, Role::Web);
+            together(vec![
+                replay(world, Role::Job).boxed_local(),
+                other.boxed_local(),
+            ])
+            .await?;
         }
         87..89 => {
-            let both = tokio::join!(deliver(world), reconcile(world, Role::Job));
-            both.0.and(both.1)?;
+            let other = reconcile(world, Role::Job);
+            together(vec![deliver(world).boxed_local(), other.boxed_local()]).await?;
         }
         89..91 => {
-            let both = tokio::join!(deliver(world), clip.act(world, random));
-            both.0?;
+            let act = clip.act(world, random).map(Ok);
+            together(vec![deliver(world).boxed_local(), act.boxed_local()]).await?;
         }
         91..92 => all_at_once(world, clips, random).await?,
         92..97 => turn(world, random),
@@ -112,11 +120,26 @@ async fn step(world: &World, clips: &mut [Clip], random: &mut StdRng) -> anyhow:
 async fn all_at_once(world: &World, clips: &mut [Clip], random: &mut StdRng) -> anyhow::Result<()> {
     let acts = clips.iter_mut().map(|clip| {
         let mut own = StdRng::seed_from_u64(random.random());
-        async move { clip.act(world, &mut own).await }
+        let act = async move {
+            clip.act(world, &mut own).await;
+            Ok(())
+        };
+        act.boxed_local()
     });
-    let acts: Vec<_> = acts.collect();
-    let (delivered, _) = tokio::join!(deliver(world), join_all(acts));
-    delivered
+    let mut all = vec![deliver(world).boxed_local()];
+    all.extend(acts);
+    together(all).await
+}
+
+/// All at the same time. Each goes on only when it is woken: a packet that comes for one gives the
+/// others no turn, so the same seed is the same history.
+async fn together(all: Vec<LocalBoxFuture<'_, anyhow::Result<()>>>) -> anyhow::Result<()> {
+    let done: Vec<_> = all
+        .into_iter()
+        .collect::<FuturesUnordered<_>>()
+        .collect()
+        .await;
+    done.into_iter().collect()
 }
 
 /// Somebody puts into the queue what is no letter.
