@@ -211,7 +211,7 @@ async fn a_comparison_that_mux_interrupts_goes_on_where_it_stopped() {
     test.clock.advance(24.hours());
     // The first page holds a hundred; the second one breaks off.
     test.faults.next(Fault::Pass);
-    test.faults.times(4, Fault::Limited);
+    test.faults.times(3, Fault::Limited);
     assert_eq!(reconciled(&test).await["compared"], Value::Null);
     // What comes to be on the first page meanwhile is for the next comparison.
     test.clock.advance(1.seconds());

@@ -106,7 +106,7 @@ async fn a_run_asks_no_further_when_mux_limits_us() {
         test.ada().upload(&format!("Video {n}")).await;
     }
     test.clock.advance(2.minutes());
-    test.faults.times(4, Fault::Limited);
+    test.faults.times(3, Fault::Limited);
     let pass = reconciled(&test).await;
     assert_eq!(
         pass,
@@ -204,7 +204,7 @@ async fn a_call_that_fails_costs_no_other_video_anything() {
     }
     test.mux.process().await.unwrap();
     test.clock.advance(2.minutes());
-    test.faults.times(4, Fault::DoneAndLost);
+    test.faults.times(3, Fault::DoneAndLost);
     let pass = reconciled(&test).await;
     assert_eq!(
         pass,

@@ -200,7 +200,7 @@ async fn what_mux_does_not_delete_at_once_is_deleted_later() {
     assert_eq!(test.woken("retire").await.ok()["pass"]["cut"], 0);
     test.clock.advance(2.minutes());
     // Done, and the answer lost: the next try finds nothing there, and the asset is.
-    test.faults.times(4, Fault::DoneAndLost);
+    test.faults.times(3, Fault::DoneAndLost);
     assert_eq!(test.woken("retire").await.ok()["pass"]["failed"], 1);
     assert_eq!(status(text(&sam, "playbackUrl")).await, 404);
     test.clock.advance(5.minutes());
@@ -323,11 +323,11 @@ async fn a_link_that_lives_again_plays_whatever_became_of_its_old_playback_id() 
     test.open(&share, None).await.ok();
     test.clock.advance(7.days());
     // Deleted at Mux, and nobody here knows.
-    test.faults.times(4, Fault::DoneAndLost);
+    test.faults.times(3, Fault::DoneAndLost);
     assert_eq!(test.woken("retire").await.ok()["pass"]["failed"], 1);
     let path = format!("/api/shares/{}", text(&share, "id"));
     let longer = json!({"expiresInHours": 24});
-    test.faults.times(4, Fault::Limited);
+    test.faults.next(Fault::Limited);
     test.ada()
         .patch(&path, longer.clone())
         .await

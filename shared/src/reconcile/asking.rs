@@ -19,8 +19,9 @@ use crate::{
 /// and somebody else may need one.
 const PACE: Duration = Duration::milliseconds(250);
 
-/// How long one answer is waited for, with all that is tried again.
-const TIME: Duration = Duration::seconds(20);
+/// How long one answer is waited for, with all that is tried again: what a run works and this are less
+/// than the minute that Vercel gives it.
+const TIME: Duration = Duration::seconds(15);
 
 /// One run's asking.
 pub(super) struct Asking<'a> {

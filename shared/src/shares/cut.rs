@@ -21,8 +21,9 @@ use crate::{
 /// How long somebody who takes a link back waits for Mux.
 const PATIENCE: Duration = Duration::seconds(4);
 
-/// How long the job does.
-const TIME: Duration = Duration::seconds(30);
+/// How long the job does, with all that is tried again: what it works and this are less than the minute
+/// that Vercel gives it.
+pub(super) const TIME: Duration = Duration::seconds(15);
 
 /// The pauses between two attempts at what Mux does not do: half as long as it has been tried, from a
 /// minute to an hour.
@@ -82,8 +83,9 @@ pub(super) async fn due(
     app: &Parts,
     act: &Act,
     link: &ShareLink,
+    patience: Duration,
 ) -> Result<Result<(), CutError>, StoreError> {
-    let (gone, failed) = delete_all(app, &app.mux(TIME, link.id), link).await;
+    let (gone, failed) = delete_all(app, &app.mux(patience, link.id), link).await;
     let now = app.clock.now();
     let tried = now - link.over_at();
     let pause: Duration = tried / 2;
@@ -105,7 +107,7 @@ pub(super) async fn rest(app: &Parts, act: &Act, link: &ShareLink) -> Result<(),
     if !over || link.playbacks.is_empty() {
         return Ok(());
     }
-    match due(app, act, link).await? {
+    match due(app, act, link, PATIENCE).await? {
         Ok(()) => Ok(()),
         Err(error) => {
             let error = telemetry::chain(&error);

@@ -31,9 +31,6 @@ const LEASE: Duration = Duration::minutes(2);
 /// others need some.
 const PACE: Duration = Duration::milliseconds(250);
 
-/// How long what is asked about one video may take.
-const TIME: Duration = Duration::seconds(30);
-
 /// How many places of the agenda are read at once.
 const PAGE: u32 = 100;
 
@@ -138,7 +135,7 @@ impl Round<'_> {
                 if !link.playbacks.is_empty() {
                     self.app.clock.pause(PACE).await;
                 }
-                match cut::due(self.app, &self.act, &link).await? {
+                match cut::due(self.app, &self.act, &link, cut::TIME).await? {
                     Ok(()) => self.did.cut += 1,
                     Err(error) => {
                         self.did.failed += 1;
@@ -195,7 +192,7 @@ impl Round<'_> {
     /// Deletes the playback ids of an asset at Mux that it was made with, and all public ones.
     async fn unplay(&self, asset: &Asset, id: &MuxAssetId) -> Result<(), MuxError> {
         self.app.clock.pause(PACE).await;
-        let mux = self.app.mux(TIME, asset.id);
+        let mux = self.app.mux(cut::TIME, asset.id);
         let listed = mux.playback_ids(id).await?;
         // Mux has not told that it is gone, so it is not believed of a token of another account.
         let listed = listed.ok_or(MuxError::Malformed)?;

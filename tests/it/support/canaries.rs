@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     io,
-    sync::{Mutex, Once, PoisonError},
+    sync::{Arc, Mutex, Once, PoisonError},
 };
 
 use dev::settings;
@@ -14,7 +14,7 @@ use shared::telemetry;
 use super::{CRON, KEY};
 
 /// What all tests have logged.
-static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static LINES: Mutex<Vec<Arc<str>>> = Mutex::new(Vec::new());
 
 /// Fields that hold what nobody else may know.
 const SECRET: [&str; 13] = [
@@ -111,10 +111,10 @@ impl Canaries {
 
     /// The first line that was logged since with any of it.
     pub(crate) fn found(&self) -> Option<String> {
+        // Nobody waits for this to write into the log.
+        let since: Vec<Arc<str>> = lines().iter().skip(self.from).cloned().collect();
         let texts = self.texts.lock().unwrap();
-        let lines = lines();
-        let mut since = lines.iter().skip(self.from);
-        since.find_map(|line| {
+        since.iter().find_map(|line| {
             let text = texts.iter().find(|text| line.contains(text.as_str()))?;
             Some(format!("`{text}` stands in the log: {line}"))
         })
@@ -134,11 +134,11 @@ impl Canaries {
         let mut since = lines.iter().skip(self.from);
         since
             .find(|it| names.iter().all(|name| it.contains(name)))
-            .cloned()
+            .map(|it| it.to_string())
     }
 }
 
-fn lines() -> std::sync::MutexGuard<'static, Vec<String>> {
+fn lines() -> std::sync::MutexGuard<'static, Vec<Arc<str>>> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -147,7 +147,7 @@ struct Memory;
 
 impl io::Write for Memory {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        lines().push(String::from_utf8_lossy(line).into_owned());
+        lines().push(String::from_utf8_lossy(line).into());
         Ok(line.len())
     }
 
