@@ -134,7 +134,7 @@ impl Canaries {
         let mut since = lines.iter().skip(self.from);
         since
             .find(|it| names.iter().all(|name| it.contains(name)))
-            .map(|it| it.to_string())
+            .map(ToString::to_string)
     }
 }
 
