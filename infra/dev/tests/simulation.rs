@@ -1,11 +1,11 @@
-//! The simulation in a small size, what it notices, and that a seed is a history.
+//! The simulation in a small size, and what it notices.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     thread,
 };
 
-use dev::simulation::{History, Mutant, Simulation};
+use dev::simulation::{Mutant, Simulation};
 
 /// How many histories fit into a coffee break of the continuous integration: twenty seconds on two cores.
 const SMALL: u64 = 30;
@@ -87,15 +87,4 @@ fn a_queue_that_forgets_is_noticed() {
         noticed(Mutant::ForgetsQueue),
         Some("acknowledged-before-durable")
     );
-}
-
-#[test]
-fn the_same_seed_is_the_same_history() {
-    let simulation = Simulation::new(None, true).unwrap();
-    for seed in [3, 4] {
-        let [one, other]: [History; 2] = [seed, seed].map(|seed| simulation.history(seed).unwrap());
-        assert!(one.trace.len() > 100, "{} lines", one.trace.len());
-        assert_eq!(one.trace, other.trace);
-        assert_eq!(one.counts, other.counts);
-    }
 }
