@@ -133,6 +133,8 @@ metrics! {
     RetireAge in Seconds;
     /// Time since the audit log was last sealed.
     AuditSealAge in Seconds;
+    /// Videos that the last run of `reconcile` brought further, of which a webhook should have told.
+    WebhooksMissed in Count;
 
     /// Spans of traces that were not sent: their collector did not take them.
     SpansDropped in Count;

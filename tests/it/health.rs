@@ -165,6 +165,10 @@ async fn without_the_table_it_is_unhealthy_and_a_monitor_sees_503() {
     let plain = test.anonymous().get("/api/health").await.ok();
     assert_eq!(plain["status"], "healthy", "the process itself is well");
     test.table.down(false);
+    let back = seen(&test).await.ok();
+    assert_eq!(back["status"], "degraded", "a moment ago it was away");
+    assert_eq!(back["database"]["connected"], true);
+    test.clock.advance(1.minutes());
     assert_eq!(seen(&test).await.ok()["status"], "healthy");
 }
 

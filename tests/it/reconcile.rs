@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use shared::{assets::Asset, clock::Clock, store::keys};
 use time::ext::NumericalDuration;
 
-use crate::support::{CRON, Fault, PLENTY, Story, TestApp, Wishes, actors::order, answer::text};
+use crate::support::{
+    CRON, Caller, Fault, PLENTY, Story, TestApp, Wishes, actors::order, answer::text,
+};
 
 async fn quiet() -> TestApp {
     TestApp::with(Wishes {
@@ -80,8 +82,36 @@ async fn fifty_uploads_end_within_ten_minutes_without_a_single_webhook() {
     assert_eq!(open(&test).await, 0);
     assert_eq!(
         reconciled(&test).await,
-        json!({"open": 0, "asked": 0, "closed": 0, "failed": 0})
+        json!({"open": 0, "asked": 0, "closed": 0, "failed": 0, "missed": 0})
     );
+}
+
+/// What stands as an alert now.
+async fn alerts(test: &TestApp) -> Vec<Value> {
+    let dana = test.as_caller(Caller::Person("dana"));
+    let body = dana.get("/api/ops/alerts").await.ok();
+    let alerts = body["alerts"].as_array().unwrap().iter();
+    alerts.map(|it| it["alert"].clone()).collect()
+}
+
+#[tokio::test]
+async fn webhooks_that_do_not_come_are_alerted_of_until_a_run_misses_none() {
+    let test = quiet().await;
+    let clip = clip();
+    for n in 0..3 {
+        test.clock.advance(1.seconds());
+        let upload = test.ada().upload(&format!("Untold {n}")).await;
+        send(&upload, &clip).await;
+    }
+    test.mux.process().await.unwrap();
+    test.clock.advance(2.minutes());
+    for job in ["dlq-replay", "retire", "audit-seal"] {
+        test.woken(job).await.ok();
+    }
+    assert_eq!(reconciled(&test).await["missed"], 3);
+    assert_eq!(alerts(&test).await, ["webhooks-missing"]);
+    assert_eq!(reconciled(&test).await["missed"], 0);
+    assert_eq!(alerts(&test).await, Vec::<Value>::new());
 }
 
 #[tokio::test]
@@ -110,7 +140,7 @@ async fn a_run_asks_no_further_when_mux_limits_us() {
     let pass = reconciled(&test).await;
     assert_eq!(
         pass,
-        json!({"open": 3, "asked": 1, "closed": 0, "failed": 1})
+        json!({"open": 3, "asked": 1, "closed": 0, "failed": 1, "missed": 0})
     );
 }
 
@@ -125,7 +155,7 @@ async fn webhooks_that_come_after_all_change_nothing() {
     let pass = reconciled(&test).await;
     assert_eq!(
         pass,
-        json!({"open": 1, "asked": 1, "closed": 1, "failed": 0})
+        json!({"open": 1, "asked": 1, "closed": 1, "failed": 0, "missed": 1})
     );
     let before = test.ada().get(&format!("/api/assets/{id}")).await.ok();
     assert_eq!(before["status"], "READY");
@@ -152,7 +182,7 @@ async fn a_file_that_never_came_expires_once_and_is_asked_about_no_more() {
     let pass = reconciled(&test).await;
     assert_eq!(
         pass,
-        json!({"open": 1, "asked": 1, "closed": 1, "failed": 0})
+        json!({"open": 1, "asked": 1, "closed": 1, "failed": 0, "missed": 0})
     );
     assert_eq!(status(&test, id).await, "EXPIRED");
     assert_eq!(
@@ -208,12 +238,12 @@ async fn a_call_that_fails_costs_no_other_video_anything() {
     let pass = reconciled(&test).await;
     assert_eq!(
         pass,
-        json!({"open": 2, "asked": 2, "closed": 1, "failed": 1})
+        json!({"open": 2, "asked": 2, "closed": 1, "failed": 1, "missed": 1})
     );
     test.clock.advance(5.minutes());
     let pass = reconciled(&test).await;
     assert_eq!(
         pass,
-        json!({"open": 1, "asked": 1, "closed": 1, "failed": 0})
+        json!({"open": 1, "asked": 1, "closed": 1, "failed": 0, "missed": 1})
     );
 }

@@ -29,10 +29,12 @@ pub enum Alert {
     RetireLate,
     /// The audit log was not sealed lately, or not all that is old. Seconds since it was.
     AuditLate,
+    /// Mux's webhooks do not come, or late. Videos that the last run of `reconcile` brought further.
+    WebhooksMissing,
 }
 
 impl Alert {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
@@ -42,6 +44,7 @@ impl Alert {
         Self::EventsUnmatched,
         Self::RetireLate,
         Self::AuditLate,
+        Self::WebhooksMissing,
     ];
 
     /// Its value as a metric.
@@ -56,6 +59,7 @@ impl Alert {
             Self::EventsUnmatched => Metric::EventsUnmatched,
             Self::RetireLate => Metric::RetireAge,
             Self::AuditLate => Metric::AuditSealAge,
+            Self::WebhooksMissing => Metric::WebhooksMissed,
         }
     }
 
@@ -77,6 +81,8 @@ impl Alert {
             Self::EventsUnmatched => 0,
             // It runs every five minutes. Until it is sealed, an entry is proved by nothing.
             Self::AuditLate => 30 * 60,
+            // One webhook may be lost, and a run may overtake one that is under way.
+            Self::WebhooksMissing => 2,
         }
     }
 }
@@ -96,6 +102,8 @@ pub struct Reading {
     pub depth: Option<Depth>,
     /// Of this hour and the last one.
     pub tally: Tally,
+    /// Videos that the last run of `reconcile` brought further, of which a webhook should have told.
+    pub missed: u32,
 }
 
 impl Reading {
@@ -121,6 +129,7 @@ impl Reading {
             (Alert::CompareLate, Some(age(self.compared))),
             (Alert::EventsUnmatched, Some(tally.unmatched)),
             (Alert::AuditLate, Some(age(self.sealed))),
+            (Alert::WebhooksMissing, Some(self.missed.into())),
         ];
         let known = measured.into_iter();
         known.filter_map(|(it, value)| Some((it, value?))).collect()
@@ -220,6 +229,7 @@ mod tests {
                 spoofed: 9,
                 unmatched: 0,
             },
+            missed: 2,
         };
         assert_eq!(alerts(&reading), [], "the bounds themselves are fine");
     }
@@ -242,6 +252,7 @@ mod tests {
                 spoofed: 10,
                 unmatched: 1,
             },
+            missed: 3,
         };
         assert_eq!(alerts(&reading), Alert::ALL);
     }

@@ -85,9 +85,10 @@ pub async fn standing(app: &Parts) -> Result<(Reading, Raised), StoreError> {
 
 async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let standing = keys::alerts();
-    let (beats, compared, tally, known, depth) = tokio::join!(
+    let (beats, compared, census, tally, known, depth) = tokio::join!(
         jobs::last_successes(app),
         reconcile::last_comparison(app),
+        reconcile::census(app),
         webhooks::tally_of_late(app),
         app.store.get(&standing),
         app.dead_letters.depth(),
@@ -104,6 +105,7 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
         sealed,
         depth: depth.ok(),
         tally: tally?,
+        missed: census?.missed,
     };
     Ok((reading, known?))
 }

@@ -15,11 +15,36 @@ pub(super) enum Health {
     Unhealthy,
 }
 
+/// The longest that a read of the table takes when it is well, in milliseconds: half of what one try
+/// has (`boot::timeouts`). Ordinarily it takes less than ten.
+const SLOW: u64 = 500;
+
+/// How it stands with the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Table {
+    Well,
+    /// It answers, but late, or has left calls of the last minute unanswered: it is slow, or has enough
+    /// to do.
+    Unwell,
+    Lost,
+}
+
+impl Table {
+    /// From how many milliseconds a read took, if it was answered, and whether any other call was not
+    /// of late.
+    pub(super) fn of(millis: Option<u64>, unanswered: bool) -> Self {
+        match millis {
+            None => Self::Lost,
+            Some(millis) if unanswered || millis > SLOW => Self::Unwell,
+            Some(_) => Self::Well,
+        }
+    }
+}
+
 /// What health is judged by.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signs {
-    /// Whether the table answered.
-    pub table: bool,
+    pub table: Table,
     /// Of those whom we call, the one who fares worst.
     pub vendors: Health,
     /// Alerts that stand.
@@ -32,11 +57,10 @@ impl Signs {
     /// Without the table nobody is served. Without Mux there are no new videos, and what was made plays
     /// on; an alert or a warning is for people to look at.
     pub(super) fn health(self) -> Health {
-        if !self.table {
-            return Health::Unhealthy;
-        }
         let calm = self.vendors == Health::Healthy && self.alerts + self.warnings == 0;
-        if calm {
+        if self.table == Table::Lost {
+            Health::Unhealthy
+        } else if calm && self.table == Table::Well {
             Health::Healthy
         } else {
             Health::Degraded
@@ -59,9 +83,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_table_that_answers_late_or_not_always_is_not_well() {
+        assert_eq!(Table::of(Some(500), false), Table::Well);
+        assert_eq!(Table::of(Some(501), false), Table::Unwell);
+        assert_eq!(Table::of(Some(1), true), Table::Unwell);
+        assert_eq!(Table::of(None, false), Table::Lost);
+    }
+
+    #[test]
     fn only_a_lost_table_is_unhealthy_and_everything_else_degrades() {
         let well = Signs {
-            table: true,
+            table: Table::Well,
             vendors: Health::Healthy,
             alerts: 0,
             warnings: 0,
@@ -70,10 +102,17 @@ mod tests {
         for (signs, health) in [
             (
                 Signs {
-                    table: false,
+                    table: Table::Lost,
                     ..well
                 },
                 Health::Unhealthy,
+            ),
+            (
+                Signs {
+                    table: Table::Unwell,
+                    ..well
+                },
+                Health::Degraded,
             ),
             (
                 Signs {

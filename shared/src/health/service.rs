@@ -9,7 +9,7 @@ use std::{
 use quick_cache::sync::Cache;
 use time::{Duration, OffsetDateTime};
 
-use super::model::{Health, Signs, of_vendor};
+use super::model::{Health, Signs, Table, of_vendor};
 use crate::{
     address::ClientAddress,
     alerts::{self, Alert, Raised, Reading},
@@ -27,6 +27,9 @@ const VIEW: Duration = Duration::seconds(2);
 /// How long the table and the queue have. Whoever asks for health does not wait.
 const PATIENCE: StdDuration = StdDuration::from_secs(1);
 
+/// How long it is remembered that the table did not answer.
+const UNANSWERED: Duration = Duration::MINUTE;
+
 /// How often one address may ask a process in a minute: a dashboard asks every second. Counted in
 /// memory, because counting in the table would cost more than the answer.
 const ASKED: u32 = 120;
@@ -37,6 +40,8 @@ const ASKERS: usize = 1_000;
 /// What was seen, and when; and who asked.
 pub struct LastLook {
     look: Mutex<Option<Arc<Look>>>,
+    /// How many calls the table had left unanswered when that was looked at, and when it grew.
+    unanswered: Mutex<(u64, Option<OffsetDateTime>)>,
     asked: Cache<String, (i64, u32)>,
 }
 
@@ -44,12 +49,23 @@ impl Default for LastLook {
     fn default() -> Self {
         Self {
             look: Mutex::default(),
+            unanswered: Mutex::default(),
             asked: Cache::new(ASKERS),
         }
     }
 }
 
 impl LastLook {
+    /// Whether the table has left calls of this process unanswered of late.
+    fn unanswered(&self, count: u64, now: OffsetDateTime) -> bool {
+        let seen = self.unanswered.lock();
+        let mut seen = seen.unwrap_or_else(PoisonError::into_inner);
+        if count > seen.0 {
+            *seen = (count, Some(now));
+        }
+        seen.1.is_some_and(|at| now - at < UNANSWERED)
+    }
+
     /// Whether this address may ask once more; if not, for how many seconds.
     pub(super) fn ask(
         &self,
@@ -132,8 +148,9 @@ async fn afresh(app: &Parts, now: OffsetDateTime) -> Look {
     let alerts: BTreeMap<Alert, _> = raised.map(|it| it.alerts).unwrap_or_default();
     let warnings = warnings(app);
     let worst = vendors.iter().map(|it| it.health).max();
+    let unanswered = app.last_look.unanswered(app.store.unanswered(), now);
     let signs = Signs {
-        table: millis.is_some(),
+        table: Table::of(millis, unanswered),
         vendors: worst.unwrap_or(Health::Healthy),
         alerts: alerts.len(),
         warnings: warnings.len(),

@@ -22,6 +22,8 @@ pub type Counts = BTreeMap<Status, u32>;
 pub struct Census {
     pub open: Option<Counted>,
     pub closed: Option<Counted>,
+    /// Videos that the last run brought further, of which a webhook should have told.
+    pub missed: u32,
 }
 
 /// One half of them.
@@ -49,16 +51,11 @@ pub async fn census(app: &Parts) -> Result<Census, StoreError> {
     Ok(app.store.get(&keys::census()).await?.unwrap_or_default())
 }
 
-/// Keeps one half. Only health shows it, so nothing fails for it.
-pub(super) async fn keep(
-    app: &Parts,
-    counts: Counts,
-    half: fn(&mut Census) -> &mut Option<Counted>,
-) {
-    let at = app.clock.now();
+/// Keeps what was counted. Health and alerts show it, so nothing else fails for it.
+pub(super) async fn keep(app: &Parts, change: impl FnOnce(&mut Census)) {
     let kept = async {
         let mut census = census(app).await?;
-        *half(&mut census) = Some(Counted { at, counts });
+        change(&mut census);
         // No guard: one run at a time holds the lease.
         app.store.put(&keys::census(), &census, Guard::None).await
     };

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::{
     Findings,
     asking::{AskError, Asking, gone},
-    census,
+    census::{self, Counted},
     model::{Comparison, Phase, REMEMBERED},
     playback,
 };
@@ -108,7 +108,8 @@ async fn end(
     let event = asking.act.write(app, app.config.operators(), ended)?;
     let place = Write::put(keys::comparison(), &comparison, guard)?;
     app.store.commit(vec![place, event]).await?;
-    census::keep(app, comparison.counts, |it| &mut it.closed).await;
+    let (at, counts) = (app.clock.now(), comparison.counts);
+    census::keep(app, |it| it.closed = Some(Counted { at, counts })).await;
     tracing::info!(
         at_mux = found.at_mux,
         here = found.here,

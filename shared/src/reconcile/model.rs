@@ -20,6 +20,8 @@ pub struct Pass {
     pub closed: u32,
     /// Those that could not be asked about this time.
     pub failed: u32,
+    /// Those that the answer brought further, of which a webhook should have told.
+    pub missed: u32,
     /// What the comparison found that ended in this run, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compared: Option<Findings>,

@@ -6,14 +6,14 @@ use time::{Duration, OffsetDateTime};
 use super::{
     Pass,
     asking::Asking,
-    census::{self, Counts},
+    census::{self, Counted, Counts},
     compare,
     model::Turn,
 };
 use crate::{
     alerts,
     app::Parts,
-    assets::Asset,
+    assets::{Asset, Status},
     ids::RunId,
     jobs::{self, Job},
     store::{StoreError, keys},
@@ -69,6 +69,7 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
     let mut pass = Pass::default();
     let (mut after, mut rest): (Option<Asset>, Vec<Asset>) = (None, Vec::new());
     let (mut unheard, mut counts) = (Vec::new(), Counts::new());
+    let mut counted = None;
     // Newest first, as the index has them: a video that somebody waits for is asked about before one
     // that was begun yesterday.
     loop {
@@ -97,7 +98,8 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
         }
         after = page.items.into_iter().next_back().filter(|_| page.more);
         if after.is_none() {
-            census::keep(app, counts, |it| &mut it.open).await;
+            let at = app.clock.now();
+            counted = Some(Counted { at, counts });
             break;
         }
         if !asking.may_leave(FOR_UNHEARD) {
@@ -108,6 +110,12 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
     for asset in &rest {
         about(&mut asking, &mut pass, asset, FOR_COMPARISON).await;
     }
+    let missed = pass.missed;
+    census::keep(app, |census| {
+        census.missed = missed;
+        census.open = counted.or(census.open.take());
+    })
+    .await;
     match compare::go_on(&mut asking).await {
         Ok(found) => pass.compared = found,
         // The open videos were seen to; that the comparison is late has an alert of its own.
@@ -119,6 +127,7 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, ReconcileError> {
         asked = pass.asked,
         closed = pass.closed,
         failed = pass.failed,
+        missed = pass.missed,
         "open videos reconciled"
     );
     Ok(pass)
@@ -131,8 +140,10 @@ async fn about(asking: &mut Asking<'_>, pass: &mut Pass, asset: &Asset, leaving:
     }
     pass.asked += 1;
     match Box::pin(asking.traced(asset)).await {
-        Ok(after) if !after.is_open() => pass.closed += 1,
-        Ok(_) => {}
+        Ok(after) => {
+            pass.closed += u32::from(!after.is_open());
+            pass.missed += u32::from(further(asset, &after, asking.app.clock.now()));
+        }
         Err(error) => {
             pass.failed += 1;
             asking.limited = error.is_limit();
@@ -144,6 +155,13 @@ async fn about(asking: &mut Asking<'_>, pass: &mut Pass, asset: &Asset, leaving:
             );
         }
     }
+}
+
+/// Whether Mux had done something about a video of which no webhook had told.
+fn further(before: &Asset, after: &Asset, now: OffsetDateTime) -> bool {
+    let status = after.status(now);
+    let told = matches!(status, Status::Processing | Status::Ready | Status::Failed);
+    told && status != before.status(now)
 }
 
 /// Videos for which Mux was asked for an upload, and its answer was lost: Mux's own list says whether

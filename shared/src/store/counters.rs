@@ -60,7 +60,7 @@ impl Store {
         call.update_expression(expression)
             .send()
             .await
-            .map_err(StoreError::of)?;
+            .map_err(|it| self.failed(it))?;
         Ok(())
     }
 }

@@ -61,7 +61,7 @@ impl Store {
                 .map_err(|error| StoreError::Refused(error.into()))?;
             let call = self.client.batch_get_item();
             let output = call.request_items(&self.table, request).send().await;
-            let output = output.map_err(StoreError::of)?;
+            let output = output.map_err(|it| self.failed(it))?;
             let mut responses = output.responses.unwrap_or_default();
             found.extend(responses.remove(&self.table).unwrap_or_default());
             let left = output.unprocessed_keys.unwrap_or_default();
@@ -99,7 +99,7 @@ impl Store {
             .projection_expression("pk, sk")
             .set_exclusive_start_key(start.map(|it| it.0))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        let output = call.send().await.map_err(StoreError::of)?;
+        let output = call.send().await.map_err(|it| self.failed(it))?;
         let text = |item: &Attributes, name: &str| item.get(name)?.as_s().ok().cloned();
         let items = output.items.unwrap_or_default();
         let items = items
@@ -121,7 +121,7 @@ impl Store {
                 .set_exclusive_start_key(start)
                 .send()
                 .await
-                .map_err(StoreError::of)?;
+                .map_err(|it| self.failed(it))?;
             count += u64::try_from(output.count).unwrap_or_default();
             start = output.last_evaluated_key;
             if start.is_none() {
@@ -167,7 +167,7 @@ impl Store {
         call.update_expression(clauses.join(" "))
             .send()
             .await
-            .map_err(StoreError::of)?;
+            .map_err(|it| self.failed(it))?;
         Ok(())
     }
 }

@@ -10,10 +10,14 @@ mod large;
 mod many;
 mod places;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::{
     Client,
+    error::{ProvideErrorMetadata, SdkError},
     operation::query::builders::QueryFluentBuilder,
     types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem},
 };
@@ -102,11 +106,37 @@ pub struct Page<T> {
 pub struct Store {
     client: Client,
     table: String,
+    /// Calls that the table did not answer: it was away, too slow, or had enough to do.
+    unanswered: AtomicU64,
 }
 
 impl Store {
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self {
+            client,
+            table,
+            unanswered: AtomicU64::new(0),
+        }
+    }
+
+    /// How many calls of this process the table has not answered.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// Classifies a failure, and counts it if it was no answer.
+    fn failed<E>(&self, error: SdkError<E>) -> StoreError
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        self.counted(StoreError::of(error))
+    }
+
+    fn counted(&self, error: StoreError) -> StoreError {
+        if matches!(error, StoreError::Unavailable(_)) {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        error
     }
 
     /// One item. One round trip.
@@ -118,7 +148,7 @@ impl Store {
             .table_name(&self.table)
             .set_key(Some(key.address()))
             .consistent_read(true);
-        let output = told(step, call.send().await.map_err(StoreError::of))?;
+        let output = told(step, call.send().await.map_err(|it| self.failed(it)))?;
         Ok(output.item.map(serde_dynamo::from_item).transpose()?)
     }
 
@@ -143,7 +173,7 @@ impl Store {
             .client
             .batch_get_item()
             .request_items(&self.table, wanted);
-        let output = told(step, call.send().await.map_err(StoreError::of))?;
+        let output = told(step, call.send().await.map_err(|it| self.failed(it)))?;
         if output.unprocessed_keys().is_some_and(|it| !it.is_empty()) {
             // Throttled half way: what is missing is unknown, not absent.
             return Ok((self.get(a).await?, self.get(b).await?));
@@ -175,7 +205,7 @@ impl Store {
             .set_exclusive_start_key(after.map(|key| key.start(listing)))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
         let step = traces::step("DynamoDB.Query");
-        let output = told(step, call.send().await.map_err(StoreError::of))?;
+        let output = told(step, call.send().await.map_err(|it| self.failed(it)))?;
         Ok(Page {
             more: output.last_evaluated_key.is_some(),
             items: serde_dynamo::from_items(output.items.unwrap_or_default())?,
@@ -220,7 +250,7 @@ impl Store {
             .set_item(Some(attributes))
             .set_condition_expression(condition)
             .set_expression_attribute_values(values);
-        told(step, call.send().await.map_err(StoreError::of))?;
+        told(step, call.send().await.map_err(|it| self.failed(it)))?;
         Ok(())
     }
 
@@ -235,7 +265,7 @@ impl Store {
             .set_expression_attribute_values(values)
             .send()
             .await
-            .map_err(StoreError::of)?;
+            .map_err(|it| self.failed(it))?;
         Ok(())
     }
 
@@ -255,7 +285,10 @@ impl Store {
             let call = self.client.transact_write_items();
             let step = traces::step("DynamoDB.TransactWriteItems");
             let sent = call.set_transact_items(Some(items.clone())).send().await;
-            match told(step, sent.map_err(StoreError::of_commit)) {
+            match told(
+                step,
+                sent.map_err(|it| self.counted(StoreError::of_commit(it))),
+            ) {
                 Err(StoreError::Collision(_)) if attempt < ATTEMPTS => {
                     tokio::time::sleep(COLLISION * 2_u32.pow(attempt - 1)).await;
                     attempt += 1;

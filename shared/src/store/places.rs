@@ -67,7 +67,7 @@ impl Store {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     Ok(Place::Occupied(marks(failed.item.clone())))
                 }
-                _ => Err(StoreError::of(error)),
+                _ => Err(self.failed(error)),
             },
         }
     }
@@ -82,7 +82,7 @@ impl Store {
             .consistent_read(true)
             .send()
             .await
-            .map_err(StoreError::of)?;
+            .map_err(|it| self.failed(it))?;
         Ok(marks(output.item))
     }
 
@@ -98,7 +98,7 @@ impl Store {
             .expression_attribute_values(":mark", AttributeValue::S(mark.to_owned()))
             .send()
             .await
-            .map_err(StoreError::of)?;
+            .map_err(|it| self.failed(it))?;
         Ok(())
     }
 }
