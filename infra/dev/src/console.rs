@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Standard output, with a clock for steps.
@@ -30,7 +30,12 @@ impl Console {
 
     /// One step, with the time since the start.
     pub fn step(&self, name: &str, text: &str) {
-        let time = format!("{:>8.3}s", self.started.elapsed().as_secs_f64());
+        self.step_at(self.started.elapsed(), name, text);
+    }
+
+    /// One step of a story that has its own time.
+    pub fn step_at(&self, time: Duration, name: &str, text: &str) {
+        let time = format!("{:>8.3}s", time.as_secs_f64());
         let (time, name) = (self.dim(&time), self.bold(&format!("{name:<12}")));
         self.line(&format!("{time}  {name} {text}"));
     }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
+use reqwest::{Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::{
     fs::File,
@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    client::{Client, text},
     console::Console,
     stack::{Place, Stack},
 };
@@ -73,8 +74,7 @@ pub async fn run(console: &Console, demo: &Demo) -> anyhow::Result<()> {
 
 struct Job<'a> {
     console: &'a Console,
-    http: Client,
-    url: String,
+    client: Client,
     webhooks: Option<Receiver<muxsim::Delivered>>,
 }
 
@@ -84,13 +84,9 @@ impl<'a> Job<'a> {
         url: String,
         webhooks: Option<Receiver<muxsim::Delivered>>,
     ) -> anyhow::Result<Self> {
-        let http = Client::builder()
-            .redirect(reqwest::redirect::Policy::none()) // 308 is an answer here, not a detour
-            .build()?;
         Ok(Self {
             console,
-            http,
-            url,
+            client: Client::new(url)?,
             webhooks,
         })
     }
@@ -160,7 +156,11 @@ impl<'a> Job<'a> {
         let mut chunk = Vec::new();
         reader.take(end - at).read_to_end(&mut chunk).await?;
         let range = format!("bytes {at}-{}/{size}", end - 1);
-        let request = self.http.put(url).header(header::CONTENT_RANGE, range);
+        let request = self
+            .client
+            .http
+            .put(url)
+            .header(header::CONTENT_RANGE, range);
         let answer = request
             .body(chunk)
             .send()
@@ -225,8 +225,8 @@ impl<'a> Job<'a> {
     }
 
     async fn open(&self, token: &str) -> anyhow::Result<Value> {
-        let request = self.http.get(format!("{}/api/share/{token}", self.url));
-        let opened = answer(request.send().await?).await?;
+        let opened = self.client.get(&format!("/api/share/{token}")).await?;
+        let opened = opened.good()?;
         self.console.step(
             "opened",
             &format!("token until {}", text(&opened, "expiresAt")?),
@@ -275,6 +275,7 @@ impl<'a> Job<'a> {
 
     async fn fetch(&self, url: &str) -> anyhow::Result<Vec<u8>> {
         let answer = self
+            .client
             .http
             .get(url)
             .send()
@@ -290,41 +291,20 @@ impl<'a> Job<'a> {
         self.api(Method::DELETE, &format!("/api/shares/{id}"), None)
             .await?;
         self.console.step("revoked", id);
-        let request = self.http.get(format!("{}/api/share/{token}", self.url));
-        let refused = request.send().await.map_err(reqwest::Error::without_url)?;
-        let status = refused.status();
-        let body: Value = refused.json().await?;
-        let kind = text(&body, "type")?;
-        let slug = kind.rsplit('/').next().unwrap_or_default();
-        if status != StatusCode::FORBIDDEN || slug != "share-revoked" {
-            bail!("the link should be refused, but: {status} {slug}");
+        let refused = self.client.get(&format!("/api/share/{token}")).await?;
+        let (status, problem) = (refused.status, refused.problem());
+        if status != StatusCode::FORBIDDEN || problem != "share-revoked" {
+            bail!("the link should be refused, but: {status} {problem}");
         }
         self.console
-            .step("refused:", &format!("{} {slug}", status.as_u16()));
+            .step("refused:", &format!("{} {problem}", status.as_u16()));
         Ok(())
     }
 
-    /// A call as Ada, with a session of this moment.
+    /// A call as Ada.
     async fn api(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
-        let sign_in = self.http.post(format!("{}/sign-in/session", self.url));
-        let sign_in = sign_in
-            .header(header::ORIGIN, &self.url)
-            .json(&json!({"person": "ada"}));
-        let session = sign_in
-            .send()
-            .await
-            .with_context(|| format!("nothing answers at {}", self.url))?;
-        let session = answer(session).await?;
-        let mut request: RequestBuilder = self
-            .http
-            .request(method.clone(), format!("{}{path}", self.url))
-            .bearer_auth(text(&session, "token")?);
-        if let Some(body) = body {
-            request = request.header(header::ORIGIN, &self.url).json(&body);
-        }
-        answer(request.send().await?)
-            .await
-            .with_context(|| format!("{method} {path}"))
+        let answer = self.client.ask("ada", method.clone(), path, body).await?;
+        answer.good().with_context(|| format!("{method} {path}"))
     }
 }
 
@@ -334,22 +314,6 @@ fn tell(console: &Console, it: &muxsim::Delivered) {
         .map_or_else(|| "no answer".to_owned(), |it| it.to_string());
     let took = it.took.as_millis();
     console.step("webhook", &format!("{} → {status} in {took} ms", it.kind));
-}
-
-/// The body, or the problem that it names.
-async fn answer(response: Response) -> anyhow::Result<Value> {
-    let status = response.status();
-    let body: Value = response.json().await.map_err(reqwest::Error::without_url)?;
-    if status.is_success() {
-        return Ok(body);
-    }
-    bail!("{} {}: {}", status.as_u16(), body["title"], body["detail"])
-}
-
-fn text<'a>(body: &'a Value, name: &str) -> anyhow::Result<&'a str> {
-    body[name]
-        .as_str()
-        .with_context(|| format!("the answer has no {name}"))
 }
 
 /// `Range: bytes=0-N` of a 308.

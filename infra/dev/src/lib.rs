@@ -4,6 +4,8 @@
 //! Owns: putting the pieces together. The pieces are public, so that tests put them together their way.
 
 pub mod aws;
+pub mod chaos;
+mod client;
 mod collector;
 pub mod console;
 pub mod demo;

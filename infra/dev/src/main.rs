@@ -10,6 +10,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use dev::{
+    chaos::{self, Chaos},
     console::Console,
     demo::{self, Demo},
     replay::{self, Replay},
@@ -40,6 +41,7 @@ enum Command {
     /// Do the main job once, through the public API: upload, share, play, take back.
     Demo(Demo),
     Replay(Replay),
+    Chaos(Chaos),
     /// Live through thousands of seeded histories of faults and crashes, and check how each ends.
     Simulate(Simulate),
     /// Start the stand-ins alone, for functions that run elsewhere (`cargo lambda watch`).
@@ -90,6 +92,13 @@ async fn main() -> ExitCode {
         Command::Replay(replay) => {
             log("error");
             replay::run(&console, &replay).await
+        }
+        Command::Chaos(chaos) => {
+            log("off");
+            tokio::select! {
+                outcome = chaos::run(&console, &chaos) => outcome,
+                _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+            }
         }
         Command::Simulate(simulate) => {
             log("off");

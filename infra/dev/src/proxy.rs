@@ -34,7 +34,8 @@ pub(crate) fn router(functions: &str) -> Router {
     router
 }
 
-async fn hand_on(http: &reqwest::Client, base: &str, request: Request) -> Response {
+/// The same request to another place, and its answer.
+pub(crate) async fn hand_on(http: &reqwest::Client, base: &str, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
@@ -46,7 +47,7 @@ async fn hand_on(http: &reqwest::Client, base: &str, request: Request) -> Respon
     }
     let request = http.request(parts.method, format!("{base}{path}"));
     let Ok(answer) = request.headers(headers).body(body).send().await else {
-        let hint = "no function answers: is `cargo lambda watch` running?\n";
+        let hint = format!("nothing answers at {base}: is it running?\n");
         return (StatusCode::BAD_GATEWAY, hint).into_response();
     };
     let (status, mut headers) = (answer.status(), answer.headers().clone());

@@ -39,6 +39,7 @@ use tower_http::{
 
 use crate::{
     aws::Aws,
+    chaos::Gate,
     collector::{self, Collector},
     issuer::Issuer,
     mail::MailBox,
@@ -66,6 +67,26 @@ pub struct Place {
     pub sqs_port: u16,
     /// Where `cargo lambda watch` runs the functions, if not in this stack.
     pub functions: Option<String>,
+}
+
+/// What a stack stands on: for who wants to disturb it.
+pub struct Ground {
+    /// The time of everything in the stack.
+    pub clock: Arc<dyn Clock>,
+    /// What lies between the functions and the table, and between them and Mux's API.
+    pub gates: Option<(Gate, Gate)>,
+    /// Variables over the stack's own.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+impl Default for Ground {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            gates: None,
+            variables: Vec::new(),
+        }
+    }
 }
 
 /// A running stack.
@@ -96,6 +117,12 @@ struct Keys {
 impl Stack {
     /// Starts everything. When this returns, it answers.
     pub async fn start(place: &Place) -> anyhow::Result<Self> {
+        Self::start_on(place, Ground::default()).await
+    }
+
+    /// The same on other ground.
+    pub async fn start_on(place: &Place, ground: Ground) -> anyhow::Result<Self> {
+        let clock = ground.clock;
         std::fs::create_dir_all(&place.folder)
             .with_context(|| format!("cannot keep state in {}", place.folder.display()))?;
         let folder = lock(&place.folder)?;
@@ -106,9 +133,9 @@ impl Stack {
         let keys = keys(&place.folder)?;
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let aws = Aws::start(
+        let mut aws = Aws::start(
             Some(&place.folder),
-            Arc::new(SystemClock),
+            Arc::clone(&clock),
             dynamodb,
             sqs,
             &stop,
@@ -125,29 +152,21 @@ impl Stack {
         for name in TRIED_OUT {
             variables.extend(std::env::var(name).ok().map(|it| (name, it)));
         }
+        if let Some((table, api)) = &ground.gates {
+            table.open(format!("http://{}", aws.dynamodb), &stop, &mut tasks)?;
+            aws.dynamodb = table.address;
+            api.open(url.clone(), &stop, &mut tasks)?;
+            variables.insert("MUX_API_URL", format!("http://{}/mux", api.address));
+        }
+        variables.extend(ground.variables);
         variables.extend(keys.audit.clone().map(|key| ("AUDIT_SIGNING_KEY", key)));
-        let mux = mux(place, &url, &keys.playback)?;
-        let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, system_clock())?;
+        let mux = mux(place, &url, &keys.playback, told(&clock))?;
+        let issuer = Issuer::new(format!("{url}/sign-in"), &keys.sessions, told(&clock))?;
         let api = match &place.functions {
             None => {
-                let app = app(|name| variables.get(name).cloned(), &aws)?;
-                let (minute, stopped) = (Duration::from_mins(1), stop.clone());
-                let job = app.clone();
-                tasks.spawn(every(minute, stopped.clone(), async move || {
-                    dlq::replay(&job).await.map(drop)
-                }));
-                let job = app.clone();
-                tasks.spawn(every(minute, stopped.clone(), async move || {
-                    shares::retire(&job).await.map(drop)
-                }));
-                let job = app.clone();
-                tasks.spawn(every(5 * minute, stopped, async move || {
-                    reconcile::reconcile(&job).await.map(drop)
-                }));
-                let (job, stopped) = (app.clone(), stop.clone());
-                tasks.spawn(every(5 * minute, stopped, async move || {
-                    audit::seal(&job).await.map(drop)
-                }));
+                let lookup = |name: &str| variables.get(name).cloned();
+                let app = app(lookup, &aws, Arc::clone(&clock))?;
+                schedule(&app, &stop, &mut tasks);
                 address::told_by(router::all(app), address::peer)
             }
             Some(functions) => proxy::router(functions),
@@ -227,10 +246,11 @@ fn keys(folder: &Path) -> anyhow::Result<Keys> {
     Ok(keys)
 }
 
-fn mux(place: &Place, url: &str, key: &SigningKey) -> anyhow::Result<Sim> {
+fn mux(place: &Place, url: &str, key: &SigningKey, clock: muxsim::Clock) -> anyhow::Result<Sim> {
     let mut options = muxsim::Options::new(place.folder.join("mux"), format!("{url}/mux"));
     settings::MUX_TOKEN_ID.clone_into(&mut options.token_id);
     settings::MUX_TOKEN_SECRET.clone_into(&mut options.token_secret);
+    options.clock = clock;
     options.signing_keys.push(key.clone());
     options.rate_limit = Some(RateLimit::default());
     options.ffmpeg = muxsim::find_ffmpeg(std::env::var_os("PATH").as_deref());
@@ -241,31 +261,58 @@ fn mux(place: &Place, url: &str, key: &SigningKey) -> anyhow::Result<Sim> {
     Ok(Sim::open(options)?)
 }
 
-fn system_clock() -> muxsim::Clock {
-    Arc::new(|| SystemClock.now())
+/// The same clock, as the stand-ins want it.
+fn told(clock: &Arc<dyn Clock>) -> muxsim::Clock {
+    let clock = Arc::clone(clock);
+    Arc::new(move || clock.now())
 }
 
-/// Every function, as it would run by itself.
-/// What schedules wake in a deployment: this, that often.
+/// Wakes every job as often as schedules do in a deployment.
+fn schedule(app: &App, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+    const MINUTE: time::Duration = time::Duration::MINUTE;
+    let given = || (app.clone(), stop.clone());
+    let (job, stopped) = given();
+    tasks.spawn(every(MINUTE, job, stopped, async |it| {
+        dlq::replay(it).await.map(drop)
+    }));
+    let (job, stopped) = given();
+    tasks.spawn(every(MINUTE, job, stopped, async |it| {
+        shares::retire(it).await.map(drop)
+    }));
+    let (job, stopped) = given();
+    tasks.spawn(every(5 * MINUTE, job, stopped, async |it| {
+        reconcile::reconcile(it).await.map(drop)
+    }));
+    let (job, stopped) = given();
+    tasks.spawn(every(5 * MINUTE, job, stopped, async |it| {
+        audit::seal(it).await.map(drop)
+    }));
+}
+
 async fn every<E: Error + 'static>(
-    pause: Duration,
+    pause: time::Duration,
+    app: App,
     stop: CancellationToken,
-    job: impl AsyncFn() -> Result<(), E>,
+    job: impl AsyncFn(&App) -> Result<(), E>,
 ) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = app.clock.pause(pause) => {}
             () = stop.cancelled() => return,
         }
-        if let Err(error) = job().await {
+        if let Err(error) = job(&app).await {
             tracing::error!(error = telemetry::chain(&error), "a job failed");
         }
     }
 }
 
-fn app(lookup: impl Fn(&str) -> Option<String>, aws: &Aws) -> anyhow::Result<App> {
+/// Every function, as it would run by itself.
+fn app(
+    lookup: impl Fn(&str) -> Option<String>,
+    aws: &Aws,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<App> {
     let config = Config::read(lookup)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = IdSource::new(Arc::clone(&clock), |bytes| rand::fill(bytes));
     Ok(boot::assemble(config, clock, ids, aws.clients())?)
 }
