@@ -6,6 +6,7 @@ use std::{
     time::{Duration as StdDuration, Instant},
 };
 
+use futures::future::join_all;
 use quick_cache::sync::Cache;
 use time::{Duration, OffsetDateTime};
 
@@ -192,21 +193,21 @@ async fn read(app: &Parts) -> Result<Read, StoreError> {
 }
 
 async fn vendors(app: &Parts) -> Vec<Seen> {
-    let mut seen = Vec::with_capacity(Vendor::ALL.len());
-    for vendor in Vendor::ALL {
-        let rule = Rule::RetriesPerVendor;
-        let breaker = resilience::look(app, vendor);
-        let (breaker, retries) = tokio::join!(breaker, limits::used(app, rule, vendor.name()));
-        let retries = retries.unwrap_or((0, app.config.limits.of(rule).most));
-        seen.push(Seen {
-            vendor,
-            health: of_vendor(&breaker, retries.1.saturating_sub(retries.0)),
-            breaker,
-            retries,
-            tally: resilience::tally(app, vendor),
-        });
+    join_all(Vendor::ALL.map(|vendor| see(app, vendor))).await
+}
+
+async fn see(app: &Parts, vendor: Vendor) -> Seen {
+    let rule = Rule::RetriesPerVendor;
+    let breaker = resilience::look(app, vendor);
+    let (breaker, retries) = tokio::join!(breaker, limits::used(app, rule, vendor.name()));
+    let retries = retries.unwrap_or((0, app.config.limits.of(rule).most));
+    Seen {
+        vendor,
+        health: of_vendor(&breaker, retries.1.saturating_sub(retries.0)),
+        breaker,
+        retries,
+        tally: resilience::tally(app, vendor),
     }
-    seen
 }
 
 /// What somebody has switched off, and should not forget.
