@@ -27,7 +27,7 @@ use shared::{
     config::Config,
     dlq,
     ids::IdSource,
-    reconcile, router, shares, telemetry,
+    reconcile, router, shares, telemetry, vendors,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -147,6 +147,10 @@ impl Stack {
                 let (job, stopped) = (app.clone(), stop.clone());
                 tasks.spawn(every(5 * minute, stopped, async move || {
                     audit::seal(&job).await.map(drop)
+                }));
+                let (job, stopped) = (app.clone(), stop.clone());
+                tasks.spawn(every(minute, stopped, async move || {
+                    vendors::watch(&job).await.map(drop)
                 }));
                 address::told_by(router::all(app), address::peer)
             }

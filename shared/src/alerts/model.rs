@@ -29,10 +29,12 @@ pub enum Alert {
     RetireLate,
     /// The audit log was not sealed lately, or not all that is old. Seconds since it was.
     AuditLate,
+    /// Nothing was added up and no vendor looked after lately. Seconds since it was.
+    WatchLate,
 }
 
 impl Alert {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
@@ -42,6 +44,7 @@ impl Alert {
         Self::EventsUnmatched,
         Self::RetireLate,
         Self::AuditLate,
+        Self::WatchLate,
     ];
 
     /// Its value as a metric.
@@ -56,6 +59,7 @@ impl Alert {
             Self::EventsUnmatched => Metric::EventsUnmatched,
             Self::RetireLate => Metric::RetireAge,
             Self::AuditLate => Metric::AuditSealAge,
+            Self::WatchLate => Metric::WatchAge,
         }
     }
 
@@ -63,7 +67,8 @@ impl Alert {
     pub const fn highest(self) -> u64 {
         match self {
             // Taken back within a quarter of an hour (S0-062): this leaves ten minutes to look.
-            Self::ReplayLate | Self::RetireLate => 5 * 60,
+            // An incident is told of within 15 minutes (S0-045).
+            Self::ReplayLate | Self::RetireLate | Self::WatchLate => 5 * 60,
             // It runs every five minutes, and a run may take one.
             Self::ReconcileLate => 15 * 60,
             // A spike (S0-121): a replay deals with a hundred in a second.
@@ -93,6 +98,7 @@ pub struct Reading {
     pub retired: Option<OffsetDateTime>,
     pub compared: Option<OffsetDateTime>,
     pub sealed: Option<OffsetDateTime>,
+    pub watched: Option<OffsetDateTime>,
     pub depth: Option<Depth>,
     /// Of this hour and the last one.
     pub tally: Tally,
@@ -121,6 +127,7 @@ impl Reading {
             (Alert::CompareLate, Some(age(self.compared))),
             (Alert::EventsUnmatched, Some(tally.unmatched)),
             (Alert::AuditLate, Some(age(self.sealed))),
+            (Alert::WatchLate, Some(age(self.watched))),
         ];
         let known = measured.into_iter();
         known.filter_map(|(it, value)| Some((it, value?))).collect()
@@ -210,6 +217,7 @@ mod tests {
             retired: Some(NOON - Duration::minutes(5)),
             compared: Some(NOON - Duration::days(2)),
             sealed: Some(NOON - Duration::minutes(30)),
+            watched: Some(NOON - Duration::minutes(5)),
             depth: Some(Depth {
                 due: 60,
                 hidden: 40,
@@ -232,6 +240,7 @@ mod tests {
             retired: Some(NOON - Duration::seconds(301)),
             compared: Some(NOON - Duration::days(2) - Duration::SECOND),
             sealed: Some(NOON - Duration::seconds(1_801)),
+            watched: Some(NOON - Duration::seconds(301)),
             depth: Some(Depth {
                 due: 61,
                 hidden: 40,
