@@ -19,6 +19,7 @@ use crate::{
     ids::{self, AssetId, IdSource},
     limits::Refusing,
     mail::{Mail, MailError},
+    meter::Meter,
     mux::{MuxApi, PlaybackSigner, SigningError, WebhookVerifier},
     resilience::Known,
     router::{self, Deployable},
@@ -106,8 +107,13 @@ pub async fn audit_seal() -> Result<Router, BootError> {
     function(Deployable::AuditSeal).await
 }
 
-/// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`, `functions/audit-seal`: the same
-/// jobs, woken by a schedule.
+/// `api/cron/watch.rs`: adds up what was counted and looks after vendors, woken over HTTP.
+pub async fn watch() -> Result<Router, BootError> {
+    function(Deployable::Watch).await
+}
+
+/// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`, `functions/audit-seal`,
+/// `functions/watch`: the same jobs, woken by a schedule.
 pub async fn job() -> Result<App, BootError> {
     app().await
 }
@@ -152,6 +158,7 @@ pub fn assemble(
 ) -> Result<App, BootError> {
     let queue = config.dead_letter_queue.clone();
     Ok(Arc::new(Parts {
+        meter: Meter::new(Arc::clone(&clock)),
         clock,
         ids,
         store: Store::new(clients.dynamodb, config.table.clone()),

@@ -81,6 +81,8 @@ ids! {
     DeadLetterId = "dlq";
     /// One run of a job.
     RunId = "run";
+    /// What an instance counted and wrote at once.
+    RecordId = "rec";
     /// One viewing session of a share link.
     SessionId = "ses";
 }

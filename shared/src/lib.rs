@@ -23,6 +23,7 @@ pub mod jobs;
 pub mod lambda;
 pub mod limits;
 pub mod mail;
+pub mod meter;
 pub mod metrics;
 pub mod mux;
 pub mod polling;
@@ -35,6 +36,7 @@ pub mod store;
 pub mod telemetry;
 pub mod traces;
 pub mod uploads;
+pub mod vendors;
 #[cfg(feature = "vercel")]
 pub mod vercel;
 pub mod webhooks;

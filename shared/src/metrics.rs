@@ -135,6 +135,8 @@ metrics! {
     AuditSealAge in Seconds;
     /// Videos that the last run of `reconcile` brought further, of which a webhook should have told.
     WebhooksMissed in Count;
+    /// Time since what was counted was last added up, and vendors looked after.
+    WatchAge in Seconds;
 
     /// Spans of traces that were not sent: their collector did not take them.
     SpansDropped in Count;

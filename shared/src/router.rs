@@ -20,9 +20,9 @@ use crate::{
     app::App,
     assets, audit, dlq, health,
     http::BODY_LIMIT,
-    limits,
+    limits, meter,
     problem::{self, Kind, Problem},
-    reconcile, shares, telemetry, traces, uploads, webhooks,
+    reconcile, shares, telemetry, traces, uploads, vendors, webhooks,
 };
 
 /// One route: what the access table of the tests lists, and what the router is built of.
@@ -85,10 +85,11 @@ pub enum Deployable {
     Retire,
     Audit,
     AuditSeal,
+    Watch,
 }
 
 impl Deployable {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Uploads,
         Self::WebhooksMux,
         Self::Share,
@@ -100,6 +101,7 @@ impl Deployable {
         Self::Retire,
         Self::Audit,
         Self::AuditSeal,
+        Self::Watch,
     ];
 
     /// The name of its folder in `functions/`, of its binary and its log group.
@@ -116,6 +118,7 @@ impl Deployable {
             Self::Retire => "retire",
             Self::Audit => "audit",
             Self::AuditSeal => "audit-seal",
+            Self::Watch => "watch",
         }
     }
 
@@ -123,7 +126,7 @@ impl Deployable {
     /// a route, too.
     pub const fn schedule(self) -> Option<&'static str> {
         match self {
-            Self::DlqReplay | Self::Retire => Some("rate(1 minute)"),
+            Self::DlqReplay | Self::Retire | Self::Watch => Some("rate(1 minute)"),
             Self::Reconcile | Self::AuditSeal => Some("rate(5 minutes)"),
             Self::Uploads
             | Self::WebhooksMux
@@ -163,6 +166,7 @@ impl Deployable {
             Self::Retire => shares::retire_routes(),
             Self::Audit => audit::routes(),
             Self::AuditSeal => audit::schedule_routes(),
+            Self::Watch => vendors::routes(),
         }
     }
 }
@@ -187,6 +191,7 @@ fn build(deployables: &[Deployable], app: App) -> Router {
     // The first is the outermost. One after the other, each would be boxed on its own, and cloned for
     // each request.
     let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(app.clone(), meter::flushing))
         .layer(from_fn_with_state(observed, telemetry::observe))
         .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -101,6 +101,7 @@ fn operators_table() -> Vec<Row> {
         row(Method::GET, "/api/cron/reconcile", nobody),
         row(Method::GET, "/api/cron/retire", nobody),
         row(Method::GET, "/api/cron/audit-seal", nobody),
+        row(Method::GET, "/api/cron/watch", nobody),
         row(Method::GET, "/api/audit", auditors_of_own),
         row(Method::GET, "/api/audit/export", auditors_of_own),
         row(Method::GET, "/api/audit/key", auditors_of_own),

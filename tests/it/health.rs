@@ -33,7 +33,7 @@ fn steady(mut body: Value) -> Value {
 }
 
 async fn all_jobs(test: &TestApp) {
-    for job in ["dlq-replay", "reconcile", "retire", "audit-seal"] {
+    for job in ["dlq-replay", "reconcile", "retire", "audit-seal", "watch"] {
         test.woken(job).await.ok();
     }
 }
@@ -80,6 +80,7 @@ async fn operators_are_told_in_the_founding_documents_words_and_a_little_more() 
                 job("reconcile", asked),
                 job("retire", asked),
                 job("audit-seal", asked),
+                job("watch", asked),
             ],
             "deadLetters": {"due": 0, "hidden": 0},
             "flags": {"signedPlaybackEnforced": true, "muxWebhookDlqEnabled": true, "mail": false},

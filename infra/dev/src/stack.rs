@@ -27,7 +27,7 @@ use shared::{
     config::Config,
     dlq,
     ids::IdSource,
-    reconcile, router, shares, telemetry,
+    reconcile, router, shares, telemetry, vendors,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -286,6 +286,10 @@ fn schedule(app: &App, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
     let (job, stopped) = given();
     tasks.spawn(every(5 * MINUTE, job, stopped, async |it| {
         audit::seal(it).await.map(drop)
+    }));
+    let (job, stopped) = given();
+    tasks.spawn(every(MINUTE, job, stopped, async |it| {
+        vendors::watch(it).await.map(drop)
     }));
 }
 

@@ -16,14 +16,17 @@ pub enum Job {
     Retire,
     /// Seals the audit log.
     AuditSeal,
+    /// Adds up what was counted, and looks after vendors.
+    Watch,
 }
 
 impl Job {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::DlqReplay,
         Self::Reconcile,
         Self::Retire,
         Self::AuditSeal,
+        Self::Watch,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Job {
             Self::Reconcile => "reconcile",
             Self::Retire => "retire",
             Self::AuditSeal => "audit-seal",
+            Self::Watch => "watch",
         }
     }
 }
