@@ -32,6 +32,7 @@ pub mod reconcile;
 pub mod resilience;
 pub mod router;
 pub mod shares;
+pub mod slo;
 pub mod store;
 pub mod telemetry;
 pub mod traces;

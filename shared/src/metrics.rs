@@ -137,6 +137,12 @@ metrics! {
     WebhooksMissed in Count;
     /// Time since what was counted was last added up, and vendors looked after.
     WatchAge in Seconds;
+    /// Objectives whose error budget burns so fast that somebody has to look now.
+    BudgetsBurningFast in Count;
+    /// Objectives whose error budget burns so fast that somebody has to look in the morning.
+    BudgetsBurning in Count;
+    /// Objectives whose error budget of thirty days is spent.
+    BudgetsSpent in Count;
 
     /// Spans of traces that were not sent: their collector did not take them.
     SpansDropped in Count;

@@ -94,6 +94,8 @@ kinds! {
     SharingPolicy = "sharing-policy", UNPROCESSABLE_ENTITY, "Your organisation does not allow this";
     /// Too often in the time that a limit looks at.
     RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// What can wait and may go wrong is refused while an error budget is spent.
+    ChangesFrozen = "changes-frozen", LOCKED, "Changes are frozen";
 }
 
 const FAULT: &str = "try again, or quote the request id to support";

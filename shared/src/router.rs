@@ -22,13 +22,17 @@ use crate::{
     http::BODY_LIMIT,
     limits, meter,
     problem::{self, Kind, Problem},
-    reconcile, shares, telemetry, traces, uploads, vendors, webhooks,
+    reconcile, shares,
+    slo::{self, Objective},
+    telemetry, traces, uploads, vendors, webhooks,
 };
 
 /// One route: what the access table of the tests lists, and what the router is built of.
 pub struct Route {
     pub method: Method,
     pub path: &'static str,
+    /// What an answer of it keeps or breaks.
+    pub promised: Option<Objective>,
     handler: MethodRouter<App>,
 }
 
@@ -59,7 +63,17 @@ impl Route {
         Self {
             method,
             path,
+            promised: None,
             handler,
+        }
+    }
+
+    /// The same route, whose answers keep or break this promise. It holds for every method of its path.
+    #[must_use]
+    pub fn promising(self, objective: Objective) -> Self {
+        Self {
+            promised: Some(objective),
+            ..self
         }
     }
 
@@ -152,6 +166,7 @@ impl Deployable {
             Self::Ops => [
                 health::routes(),
                 alerts::routes(),
+                slo::routes(),
                 limits::routes(),
                 dlq::operators_routes(),
                 webhooks::operators_routes(),
@@ -186,7 +201,8 @@ fn build(deployables: &[Deployable], app: App) -> Router {
         .iter()
         .flat_map(|it| it.routes().into_iter().map(|route| (it.name(), route)));
     let routes: Vec<(&'static str, Route)> = routes.collect();
-    let functions = routes.iter().map(|(name, route)| (route.path, *name));
+    let functions = routes.iter();
+    let functions = functions.map(|(name, route)| (route.path, (*name, route.promised)));
     let observed = telemetry::Observed::new(app.clone(), functions);
     // The first is the outermost. One after the other, each would be boxed on its own, and cloned for
     // each request.

@@ -1,7 +1,13 @@
 //! What a request leaves in the log: one line, with its id, its route (never its path: a path may be
 //! a capability), its status and its time; and the whole chain of causes when it failed.
 
-use std::{collections::HashMap, error::Error, io, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    error::Error,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -24,6 +30,7 @@ use crate::{
     ids::RequestId,
     metrics::{self, Embedded},
     problem::Cause,
+    slo::{self, Objective},
     traces::{self, AfterAnswer, Operation, Recording},
 };
 
@@ -88,16 +95,19 @@ where
         .with_span_list(false)
 }
 
+/// Which function answers, and which promise that keeps or breaks.
+pub type Answering = (&'static str, Option<Objective>);
+
 /// What is needed to tell of a request.
 #[derive(Clone)]
 pub struct Observed {
     app: App,
-    /// The function that answers a route.
-    functions: Arc<HashMap<&'static str, &'static str>>,
+    /// The function that answers a route, and what its answers promise.
+    functions: Arc<HashMap<&'static str, Answering>>,
 }
 
 impl Observed {
-    pub fn new(app: App, functions: impl Iterator<Item = (&'static str, &'static str)>) -> Self {
+    pub fn new(app: App, functions: impl Iterator<Item = (&'static str, Answering)>) -> Self {
         let functions = Arc::new(functions.collect());
         Self { app, functions }
     }
@@ -114,7 +124,8 @@ pub async fn observe(
     let id: RequestId = app.ids.mint();
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("none", MatchedPath::as_str).to_owned();
-    let function = functions.get(route.as_str()).copied().unwrap_or("none");
+    let answering = functions.get(route.as_str()).copied();
+    let (function, promised) = answering.unwrap_or(("none", None));
     let operation = Operation {
         service: function,
         name: format!("{} {route}", request.method()),
@@ -133,9 +144,11 @@ pub async fn observe(
     request.extensions_mut().insert(id);
     let after = request.extensions_mut().remove::<AfterAnswer>();
     let working = next.run(request).instrument(span.clone());
-    let started = Instant::now();
+    let (started, began) = (Instant::now(), app.clock.now());
     let (mut response, recording) = traces::record(recording, working).await;
-    tell(&span, &response, started);
+    tell(&span, &response, started.elapsed());
+    let took = app.clock.now() - began;
+    slo::answered(&app, promised, response.status(), took);
     if let Some(recording) = recording {
         let failed = response.status().is_server_error();
         app.traces.end(&app, &recording, failed);
@@ -149,10 +162,10 @@ pub async fn observe(
 }
 
 /// The line of a request.
-fn tell(span: &tracing::Span, response: &Response, started: Instant) {
+fn tell(span: &tracing::Span, response: &Response, took: Duration) {
     let _entered = span.enter();
     let status = response.status().as_u16();
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let cause = response
         .extensions()
         .get()

@@ -64,6 +64,13 @@ fn operators_table() -> Vec<Row> {
         row(Method::GET, "/api/health", everybody),
         row(Method::GET, "/api/health/mux-system", everybody),
         row(Method::GET, "/api/ops/alerts", operators),
+        row(Method::GET, "/api/slo", operators),
+        row(Method::GET, "/api/ops/freeze", operators),
+        with(
+            || json!({"reason": "it is the fix", "hours": 1}),
+            row(Method::POST, "/api/ops/freeze/lift", operators),
+        ),
+        row(Method::DELETE, "/api/ops/freeze/lift", operators),
         with(
             || json!({}),
             row(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::{dlq::Depth, metrics::Metric, webhooks::Tally};
+use crate::{dlq::Depth, metrics::Metric, slo, webhooks::Tally};
 
 /// Everything that can be alerted of. The unit of its value stands with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,10 +33,16 @@ pub enum Alert {
     WebhooksMissing,
     /// Nothing was added up and no vendor looked after lately. Seconds since it was.
     WatchLate,
+    /// Error budgets burn so fast that somebody has to look now. Objectives.
+    BudgetBurningFast,
+    /// Error budgets burn so fast that somebody has to look in the morning. Objectives.
+    BudgetBurning,
+    /// Error budgets are spent. Objectives.
+    BudgetSpent,
 }
 
 impl Alert {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
@@ -48,6 +54,9 @@ impl Alert {
         Self::AuditLate,
         Self::WebhooksMissing,
         Self::WatchLate,
+        Self::BudgetBurningFast,
+        Self::BudgetBurning,
+        Self::BudgetSpent,
     ];
 
     /// Its value as a metric.
@@ -64,6 +73,9 @@ impl Alert {
             Self::AuditLate => Metric::AuditSealAge,
             Self::WebhooksMissing => Metric::WebhooksMissed,
             Self::WatchLate => Metric::WatchAge,
+            Self::BudgetBurningFast => Metric::BudgetsBurningFast,
+            Self::BudgetBurning => Metric::BudgetsBurning,
+            Self::BudgetSpent => Metric::BudgetsSpent,
         }
     }
 
@@ -83,7 +95,10 @@ impl Alert {
             Self::WebhooksFailing => 50,
             // Once a day, and as long again for a large one.
             Self::CompareLate => 2 * 24 * 60 * 60,
-            Self::EventsUnmatched => 0,
+            Self::EventsUnmatched
+            | Self::BudgetBurningFast
+            | Self::BudgetBurning
+            | Self::BudgetSpent => 0,
             // It runs every five minutes. Until it is sealed, an entry is proved by nothing.
             Self::AuditLate => 30 * 60,
             // One webhook may be lost, and a run may overtake one that is under way.
@@ -110,6 +125,8 @@ pub struct Reading {
     pub tally: Tally,
     /// Videos that the last run of `reconcile` brought further, of which a webhook should have told.
     pub missed: u32,
+    /// What was promised, and how that stood when it was last looked at.
+    pub promises: slo::State,
 }
 
 impl Reading {
@@ -137,6 +154,12 @@ impl Reading {
             (Alert::AuditLate, Some(age(self.sealed))),
             (Alert::WebhooksMissing, Some(self.missed.into())),
             (Alert::WatchLate, Some(age(self.watched))),
+            (Alert::BudgetBurningFast, Some(self.promises.burning(true))),
+            (Alert::BudgetBurning, Some(self.promises.burning(false))),
+            (
+                Alert::BudgetSpent,
+                Some(self.promises.breached.len() as u64),
+            ),
         ];
         let known = measured.into_iter();
         known.filter_map(|(it, value)| Some((it, value?))).collect()
@@ -238,8 +261,15 @@ mod tests {
                 unmatched: 0,
             },
             missed: 2,
+            promises: slo::State::default(),
         };
         assert_eq!(alerts(&reading), [], "the bounds themselves are fine");
+    }
+
+    /// Everything about one promise is wrong.
+    fn spent() -> slo::State {
+        let json = r#"{"burning":{"playback":["hour","day"]},"breached":{"playback":{"since":"2026-01-05T11:00:00Z"}}}"#;
+        serde_json::from_str(json).unwrap()
     }
 
     #[test]
@@ -262,6 +292,7 @@ mod tests {
                 unmatched: 1,
             },
             missed: 3,
+            promises: spent(),
         };
         assert_eq!(alerts(&reading), Alert::ALL);
     }

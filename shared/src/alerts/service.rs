@@ -7,7 +7,7 @@ use crate::{
     app::Parts,
     events::{Act, Event},
     jobs::{self, Job},
-    metrics, reconcile,
+    metrics, reconcile, slo,
     store::{Guard, StoreError, Write, keys},
     telemetry, webhooks,
 };
@@ -85,10 +85,11 @@ pub async fn standing(app: &Parts) -> Result<(Reading, Raised), StoreError> {
 
 async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let standing = keys::alerts();
-    let (beats, compared, census, tally, known, depth) = tokio::join!(
+    let (beats, compared, census, promises, tally, known, depth) = tokio::join!(
         jobs::last_successes(app),
         reconcile::last_comparison(app),
         reconcile::census(app),
+        slo::kept(app),
         webhooks::tally_of_late(app),
         app.store.get(&standing),
         app.dead_letters.depth(),
@@ -113,6 +114,7 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
         depth: depth.ok(),
         tally: tally?,
         missed: census?.missed,
+        promises: promises?,
     };
     Ok((reading, known?))
 }

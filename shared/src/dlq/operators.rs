@@ -20,6 +20,7 @@ use crate::{
     mux::MuxEvent,
     problem::Problem,
     router::Route,
+    slo,
     store::keys::Cases,
     webhooks::Outcome,
 };
@@ -366,6 +367,8 @@ async fn discard(
 ) -> Result<Json<CaseBody>, Problem> {
     let field = |_| OperateError::Field("reason must have 1 to 200 characters on one line");
     let reason = Note::try_from(body.reason).map_err(field)?;
+    // What it discards is gone for good, and can wait.
+    slo::refuse_if_frozen(&app).await?;
     let case = operate::discard(&app, &operator, id, reason).await?;
     Ok(Json(case.into()))
 }

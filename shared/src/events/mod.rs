@@ -13,6 +13,7 @@ use crate::{
     ids::{AssetId, DeadLetterId, EventId, RunId, ShareId},
     reconcile::Findings,
     shares::{Cut, Policy},
+    slo::Objective,
     webhooks::Outcome,
 };
 
@@ -193,6 +194,25 @@ pub enum Event {
     /// It works again; for so long it was not called.
     #[serde(rename = "breaker.closed")]
     BreakerClosed { vendor: String, seconds: u64 },
+    /// Of what was promised, more was broken in thirty days than may be (S2-028).
+    #[serde(rename = "error-budget.breached")]
+    ErrorBudgetBreached {
+        objective: Objective,
+        /// Of the budget; a million is all of it.
+        spent_millionths: u64,
+    },
+    /// It is not any more.
+    #[serde(rename = "error-budget.restored")]
+    ErrorBudgetRestored { objective: Objective },
+    /// An operator lets changes through although a budget is spent. Why is a personal field.
+    #[serde(rename = "freeze.lifted")]
+    FreezeLifted {
+        #[serde(with = "time::serde::rfc3339")]
+        until: OffsetDateTime,
+    },
+    /// An operator takes that back.
+    #[serde(rename = "freeze.restored")]
+    FreezeRestored,
 }
 
 /// What a viewer shows to a share link.
@@ -250,6 +270,10 @@ impl Event {
             | Self::AuditErased { .. }
             | Self::BreakerOpened { .. }
             | Self::BreakerClosed { .. }
+            | Self::ErrorBudgetBreached { .. }
+            | Self::ErrorBudgetRestored { .. }
+            | Self::FreezeLifted { .. }
+            | Self::FreezeRestored
             | Self::AuditExported { .. } => None,
         }
     }

@@ -8,7 +8,7 @@ mod model;
 mod service;
 
 pub use self::{
-    http::{RunBody, Scheduled},
+    http::{OperatorOrSchedule, RunBody, Scheduled},
     model::{Job, Lease},
     service::{alone, last_successes},
 };

@@ -1,9 +1,11 @@
 //! Adds what instances wrote to the rows of its hours and days. A record counts once, however often the
 //! job dies: rows and cursor are one transaction, which the version of the cursor guards.
 
+use std::collections::BTreeSet;
+
 use time::{Duration, OffsetDateTime};
 
-use super::model::{Cursor, Place, Record, Row, Sums, hour};
+use super::model::{Counter, Cursor, Place, Record, Row, Sums, hour};
 use crate::{
     app::Parts,
     ids::{self, RecordId},
@@ -34,10 +36,12 @@ const PAGE: u32 = 100;
 const ROWS: usize = 40;
 
 /// What a run did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Folded {
     /// Records that were added.
     pub records: u32,
+    /// What they count.
+    pub counted: BTreeSet<Counter>,
     /// Whether there was no time for all.
     pub more: bool,
 }
@@ -59,6 +63,9 @@ pub async fn fold(app: &Parts, until: OffsetDateTime) -> Result<Folded, StoreErr
                 return Ok(folded);
             }
             folded.records += u32::try_from(some).unwrap_or(u32::MAX);
+            folded
+                .counted
+                .extend(rest[..some].iter().flat_map(Record::counters));
             rest = &rest[some..];
             if app.clock.now() >= until && !(rest.is_empty() && all) {
                 folded.more = true;

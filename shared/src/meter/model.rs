@@ -8,6 +8,7 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     ids::RecordId,
     resilience::{Step, Vendor},
+    slo::Objective,
 };
 
 macro_rules! counters {
@@ -47,6 +48,17 @@ counters! {
     MailAttempts = "mail.attempts";
     MailRetries = "mail.retries";
     MailFailures = "mail.failures";
+    /// What was promised, and kept or broken.
+    PlaybackGood = "promised.playback.good";
+    PlaybackBad = "promised.playback.bad";
+    PlaybackErrorsGood = "promised.playback-errors.good";
+    PlaybackErrorsBad = "promised.playback-errors.bad";
+    WebhooksGood = "promised.webhooks.good";
+    WebhooksBad = "promised.webhooks.bad";
+    UploadsGood = "promised.uploads.good";
+    UploadsBad = "promised.uploads.bad";
+    LatencyGood = "promised.latency.good";
+    LatencyBad = "promised.latency.bad";
 }
 
 impl Counter {
@@ -63,6 +75,22 @@ impl Counter {
             (Vendor::Mail, Step::Attempt) => Self::MailAttempts,
             (Vendor::Mail, Step::Retry) => Self::MailRetries,
             (Vendor::Mail, Step::Failure) => Self::MailFailures,
+        }
+    }
+
+    /// What counts that this promise was kept, or broken.
+    pub const fn promised(objective: Objective, good: bool) -> Self {
+        match (objective, good) {
+            (Objective::Playback, true) => Self::PlaybackGood,
+            (Objective::Playback, false) => Self::PlaybackBad,
+            (Objective::PlaybackErrors, true) => Self::PlaybackErrorsGood,
+            (Objective::PlaybackErrors, false) => Self::PlaybackErrorsBad,
+            (Objective::Webhooks, true) => Self::WebhooksGood,
+            (Objective::Webhooks, false) => Self::WebhooksBad,
+            (Objective::Uploads, true) => Self::UploadsGood,
+            (Objective::Uploads, false) => Self::UploadsBad,
+            (Objective::Latency, true) => Self::LatencyGood,
+            (Objective::Latency, false) => Self::LatencyBad,
         }
     }
 
@@ -93,6 +121,14 @@ pub(super) struct Record {
     /// an older one, too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counted: BTreeMap<i64, BTreeMap<String, u64>>,
+}
+
+impl Record {
+    /// What it counts, as far as this version knows it.
+    pub(super) fn counters(&self) -> impl Iterator<Item = Counter> {
+        let names = self.counted.values().flat_map(BTreeMap::keys);
+        names.filter_map(|it| Counter::named(it))
+    }
 }
 
 /// Counts of an hour by the minute, or of a day by the hour: counter → place → how often, only what is
@@ -222,6 +258,10 @@ mod tests {
                 let name = Counter::of(vendor, step).name();
                 assert!(name.starts_with(vendor.name()), "{name}");
             }
+        }
+        for objective in Objective::ALL {
+            let name = Counter::promised(objective, false).name();
+            assert_eq!(name, format!("promised.{}.bad", objective.name()));
         }
     }
 

@@ -22,6 +22,7 @@ use crate::{
     ids::AssetId,
     problem::{Kind, Problem},
     router::Route,
+    slo::Objective,
 };
 
 /// What a viewer shows of what they were given before.
@@ -29,7 +30,7 @@ pub const GRANT: HeaderName = HeaderName::from_static("x-share-grant");
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::get("/api/share/{token}", open),
+        Route::get("/api/share/{token}", open).promising(Objective::Playback),
         Route::post("/api/share/{token}/session", unlock),
         Route::post("/api/share/{token}/code", send_code),
     ]

@@ -9,7 +9,7 @@ use time::Duration;
 const MILLION: u64 = 1_000_000;
 
 /// Over how long a promise is kept or broken: thirty days that move (S2-031).
-pub const PERIOD: Duration = Duration::days(30);
+pub(super) const PERIOD: Duration = Duration::days(30);
 
 /// Minutes of the period: a budget is easier to grasp in these.
 const PERIOD_MINUTES: u64 = 30 * 24 * 60;
@@ -34,8 +34,8 @@ pub enum Objective {
     Latency,
 }
 
-/// An answer that took longer is too late for the promise on latency: somebody looks at a page and
-/// waits. Calls of Mux take most of a second (mux.md: none is documented; measured by nobody here).
+/// An answer that took longer is too late: somebody looks at a page and waits, and after a second they
+/// notice that they do (Nielsen, Usability Engineering, chapter 5).
 pub const SLOW: Duration = Duration::SECOND;
 
 impl Objective {
@@ -138,7 +138,7 @@ fn share(tally: Tally, whole: u64) -> u64 {
 
 /// How many times as fast as the budget allows, in millionths: at a million it lasts exactly for the
 /// period.
-pub fn burn(objective: Objective, tally: Tally) -> u64 {
+fn burn(objective: Objective, tally: Tally) -> u64 {
     let bad = u128::from(tally.bad) * u128::from(MILLION) * u128::from(MILLION);
     let may = u128::from(tally.total().max(1)) * u128::from(objective.allowed());
     u64::try_from(bad / may).unwrap_or(u64::MAX)
@@ -220,6 +220,29 @@ impl Burning {
     }
 }
 
+/// How it stands with one promise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    pub objective: Objective,
+    /// Of a million, so many must be good.
+    pub target_millionths: u64,
+    pub budget: Budget,
+    pub burning: [Burning; 4],
+}
+
+impl Standing {
+    /// `within` says what there was in the last so much time.
+    pub fn of(objective: Objective, within: impl Fn(Duration) -> Tally) -> Self {
+        Self {
+            objective,
+            target_millionths: objective.target(),
+            budget: Budget::of(objective, within(PERIOD)),
+            burning: Burn::ALL.map(|it| Burning::of(objective, it, &within)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,11 +309,16 @@ mod tests {
     fn each_pair_has_its_rate_and_the_ones_of_the_book() {
         // At each rate, for the long window, this much of the budget is gone.
         let spent = Burn::ALL.map(|it| {
-            let share = u128::from(it.rate()) * u128::from(it.long().whole_minutes().unsigned_abs());
+            let share =
+                u128::from(it.rate()) * u128::from(it.long().whole_minutes().unsigned_abs());
             share / u128::from(PERIOD_MINUTES)
         });
         assert_eq!(spent, [20_000, 50_000, 100_000, 100_000]);
-        let at = |bad| Burning::of(Objective::Webhooks, Burn::Hour, |_| tally(10_000 - bad, bad));
+        let at = |bad| {
+            Burning::of(Objective::Webhooks, Burn::Hour, |_| {
+                tally(10_000 - bad, bad)
+            })
+        };
         assert!(!at(719).too_fast);
         assert!(at(720).too_fast);
     }

@@ -24,13 +24,14 @@ use crate::{
     polling::{self, PollBody},
     problem::Problem,
     router::Route,
+    slo::Objective,
     traces,
 };
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::post("/api/uploads", create),
-        Route::post("/api/mux/create-video-upload", create),
+        Route::post("/api/uploads", create).promising(Objective::Uploads),
+        Route::post("/api/mux/create-video-upload", create).promising(Objective::Uploads),
         Route::get("/api/uploads/{id}", status),
         Route::delete("/api/uploads/{id}", cancel),
     ]

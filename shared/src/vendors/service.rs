@@ -8,7 +8,7 @@ use crate::{
     app::Parts,
     ids::RunId,
     jobs::{self, Job},
-    meter,
+    meter, slo,
     store::StoreError,
 };
 
@@ -40,12 +40,13 @@ pub async fn watch(app: &Parts) -> Result<Option<Pass>, WatchError> {
     done
 }
 
-async fn run(app: &Parts, _: RunId) -> Result<Pass, WatchError> {
+async fn run(app: &Parts, id: RunId) -> Result<Pass, WatchError> {
     let folded = meter::fold(app, app.clock.now() + FOLDING).await?;
     if folded.more {
         let records = folded.records;
         tracing::warn!(records, "there was no time to add up everything");
     }
+    slo::watch(app, id, &folded.counted).await?;
     Ok(Pass {
         folded: folded.records,
     })

@@ -11,6 +11,7 @@ use super::{Outcome, WebhookError};
 use crate::{
     app::Parts,
     metrics::{self, Metric},
+    slo::{self, Objective},
     store::{StoreError, keys},
     telemetry,
 };
@@ -103,6 +104,9 @@ pub(super) async fn count(app: &Parts, outcome: &Result<Outcome, WebhookError>) 
     );
     let spoofed = matches!(outcome, Err(WebhookError::Spoofed(_)));
     measure(now, outcome, spoofed);
+    if !spoofed {
+        slo::count(app, Objective::Webhooks, !failed);
+    }
     let one = Tally {
         taken: u64::from(!failed && !spoofed),
         failed: u64::from(failed),

@@ -85,7 +85,8 @@ impl TestApp {
         PEOPLE.iter().find(|person| person.id == name).unwrap()
     }
 
-    fn token(&self, caller: &Caller) -> Option<String> {
+    /// The session of this moment.
+    pub(crate) fn token(&self, caller: &Caller) -> Option<String> {
         match caller {
             Caller::Anonymous => None,
             Caller::Token(token) => Some(token.clone()),

@@ -96,7 +96,10 @@ impl Canaries {
             let last = path.rsplit('/').next().unwrap_or_default();
             let name = last.split('.').next().unwrap_or_default();
             let values = query.split('&').filter_map(|it| it.split_once('='));
-            std::iter::once(name).chain(values.map(|it| it.1)).collect()
+            // A time is no secret, and may be another line's.
+            let telling = |it: &&str| !it.chars().all(|it| it.is_ascii_digit());
+            let values = values.map(|it| it.1).filter(telling);
+            std::iter::once(name).chain(values).collect()
         } else {
             vec![text]
         };

@@ -247,6 +247,11 @@ pub fn alerts() -> Key {
     Key::new("ALERTS".to_owned(), "RAISED")
 }
 
+/// Whose error budget burns or is spent.
+pub fn slo() -> Key {
+    Key::new("SLO".to_owned(), "STATE")
+}
+
 /// What became of the webhooks of one hour, counted in hours since the epoch.
 pub fn tally(hour: i64) -> Key {
     Key::new(format!("TALLY#{hour}"), "WEBHOOKS")
