@@ -12,6 +12,7 @@ pub mod auth;
 pub mod boot;
 pub mod clock;
 pub mod config;
+pub mod costs;
 pub mod dlq;
 pub mod etag;
 pub mod events;
