@@ -106,8 +106,18 @@ pub async fn audit_seal() -> Result<Router, BootError> {
     function(Deployable::AuditSeal).await
 }
 
-/// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`, `functions/audit-seal`: the same
-/// jobs, woken by a schedule.
+/// `api/cost-report.rs`, `functions/cost-report`: what a month costs.
+pub async fn cost_report() -> Result<Router, BootError> {
+    function(Deployable::CostReport).await
+}
+
+/// `api/cron/usage.rs`: learns what was used, woken over HTTP.
+pub async fn usage() -> Result<Router, BootError> {
+    function(Deployable::Usage).await
+}
+
+/// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`, `functions/audit-seal`,
+/// `functions/usage`: the same jobs, woken by a schedule.
 pub async fn job() -> Result<App, BootError> {
     app().await
 }

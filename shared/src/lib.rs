@@ -26,6 +26,7 @@ pub mod limits;
 pub mod mail;
 pub mod metrics;
 pub mod mux;
+pub mod origin;
 pub mod polling;
 pub mod problem;
 pub mod reconcile;

@@ -133,6 +133,8 @@ metrics! {
     RetireAge in Seconds;
     /// Time since the audit log was last sealed.
     AuditSealAge in Seconds;
+    /// Time since it was last learnt what was used.
+    UsageAge in Seconds;
 
     /// Spans of traces that were not sent: their collector did not take them.
     SpansDropped in Count;

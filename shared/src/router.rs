@@ -18,7 +18,7 @@ use tower_http::{
 use crate::{
     alerts,
     app::App,
-    assets, audit, dlq, health,
+    assets, audit, costs, dlq, health,
     http::BODY_LIMIT,
     limits,
     problem::{self, Kind, Problem},
@@ -85,10 +85,12 @@ pub enum Deployable {
     Retire,
     Audit,
     AuditSeal,
+    CostReport,
+    Usage,
 }
 
 impl Deployable {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Uploads,
         Self::WebhooksMux,
         Self::Share,
@@ -100,6 +102,8 @@ impl Deployable {
         Self::Retire,
         Self::Audit,
         Self::AuditSeal,
+        Self::CostReport,
+        Self::Usage,
     ];
 
     /// The name of its folder in `functions/`, of its binary and its log group.
@@ -116,6 +120,8 @@ impl Deployable {
             Self::Retire => "retire",
             Self::Audit => "audit",
             Self::AuditSeal => "audit-seal",
+            Self::CostReport => "cost-report",
+            Self::Usage => "usage",
         }
     }
 
@@ -125,13 +131,15 @@ impl Deployable {
         match self {
             Self::DlqReplay | Self::Retire => Some("rate(1 minute)"),
             Self::Reconcile | Self::AuditSeal => Some("rate(5 minutes)"),
+            Self::Usage => Some("rate(1 hour)"),
             Self::Uploads
             | Self::WebhooksMux
             | Self::Share
             | Self::Shares
             | Self::Assets
             | Self::Ops
-            | Self::Audit => None,
+            | Self::Audit
+            | Self::CostReport => None,
         }
     }
 
@@ -163,6 +171,8 @@ impl Deployable {
             Self::Retire => shares::retire_routes(),
             Self::Audit => audit::routes(),
             Self::AuditSeal => audit::schedule_routes(),
+            Self::CostReport => costs::routes(),
+            Self::Usage => costs::schedule_routes(),
         }
     }
 }

@@ -25,7 +25,7 @@ use shared::{
     audit, boot,
     clock::{Clock, SystemClock},
     config::Config,
-    dlq,
+    costs, dlq,
     ids::IdSource,
     reconcile, router, shares, telemetry,
 };
@@ -49,11 +49,13 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Variables that the stack takes from its own environment, over its own values.
-const TRIED_OUT: [&str; 4] = [
+const TRIED_OUT: [&str; 6] = [
+    "BUDGETS",
     "LIMITS",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_HEADERS",
     "OTEL_TRACES_SAMPLER_ARG",
+    "PRICES",
 ];
 
 /// Where the stack is and what it keeps.
@@ -147,6 +149,10 @@ impl Stack {
                 let (job, stopped) = (app.clone(), stop.clone());
                 tasks.spawn(every(5 * minute, stopped, async move || {
                     audit::seal(&job).await.map(drop)
+                }));
+                let (job, stopped) = (app.clone(), stop.clone());
+                tasks.spawn(every(60 * minute, stopped, async move || {
+                    costs::usage(&job).await.map(drop)
                 }));
                 address::told_by(router::all(app), address::peer)
             }

@@ -29,10 +29,12 @@ pub enum Alert {
     RetireLate,
     /// The audit log was not sealed lately, or not all that is old. Seconds since it was.
     AuditLate,
+    /// What was used was not learnt lately. Seconds since it was.
+    UsageLate,
 }
 
 impl Alert {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
@@ -42,6 +44,7 @@ impl Alert {
         Self::EventsUnmatched,
         Self::RetireLate,
         Self::AuditLate,
+        Self::UsageLate,
     ];
 
     /// Its value as a metric.
@@ -56,6 +59,7 @@ impl Alert {
             Self::EventsUnmatched => Metric::EventsUnmatched,
             Self::RetireLate => Metric::RetireAge,
             Self::AuditLate => Metric::AuditSealAge,
+            Self::UsageLate => Metric::UsageAge,
         }
     }
 
@@ -77,6 +81,8 @@ impl Alert {
             Self::EventsUnmatched => 0,
             // It runs every five minutes. Until it is sealed, an entry is proved by nothing.
             Self::AuditLate => 30 * 60,
+            // Every hour, and what it asks for is half a day old anyway.
+            Self::UsageLate => 6 * 60 * 60,
         }
     }
 }
@@ -93,6 +99,7 @@ pub struct Reading {
     pub retired: Option<OffsetDateTime>,
     pub compared: Option<OffsetDateTime>,
     pub sealed: Option<OffsetDateTime>,
+    pub metered: Option<OffsetDateTime>,
     pub depth: Option<Depth>,
     /// Of this hour and the last one.
     pub tally: Tally,
@@ -121,6 +128,7 @@ impl Reading {
             (Alert::CompareLate, Some(age(self.compared))),
             (Alert::EventsUnmatched, Some(tally.unmatched)),
             (Alert::AuditLate, Some(age(self.sealed))),
+            (Alert::UsageLate, Some(age(self.metered))),
         ];
         let known = measured.into_iter();
         known.filter_map(|(it, value)| Some((it, value?))).collect()
@@ -210,6 +218,7 @@ mod tests {
             retired: Some(NOON - Duration::minutes(5)),
             compared: Some(NOON - Duration::days(2)),
             sealed: Some(NOON - Duration::minutes(30)),
+            metered: Some(NOON - Duration::hours(6)),
             depth: Some(Depth {
                 due: 60,
                 hidden: 40,
@@ -232,6 +241,7 @@ mod tests {
             retired: Some(NOON - Duration::seconds(301)),
             compared: Some(NOON - Duration::days(2) - Duration::SECOND),
             sealed: Some(NOON - Duration::seconds(1_801)),
+            metered: Some(NOON - Duration::hours(6) - Duration::SECOND),
             depth: Some(Depth {
                 due: 61,
                 hidden: 40,

@@ -95,13 +95,20 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let depth = depth.inspect_err(|error| {
         tracing::warn!(error = telemetry::chain(error), "the queue was not counted");
     });
-    let [(_, replayed), (_, reconciled), (_, retired), (_, sealed)] = beats?;
+    let [
+        (_, replayed),
+        (_, reconciled),
+        (_, retired),
+        (_, sealed),
+        (_, metered),
+    ] = beats?;
     let reading = Reading {
         replayed,
         reconciled,
         retired,
         compared: compared?,
         sealed,
+        metered,
         depth: depth.ok(),
         tally: tally?,
     };

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use time::{Date, Duration, Month as Name, OffsetDateTime};
+use time::{Date, Duration, Month as Name, OffsetDateTime, Time};
 
 use crate::ids::{AssetId, ProjectId, ShareId, TenantId};
 
@@ -241,6 +241,11 @@ impl Month {
         Self::of(self.first() - Duration::DAY)
     }
 
+    #[must_use]
+    pub fn after(self) -> Self {
+        Self::of(self.last() + Duration::DAY)
+    }
+
     pub fn days(self) -> impl Iterator<Item = Date> {
         let first = self.first();
         (0..i64::from(self.length())).map(move |number| first + Duration::days(number))
@@ -293,6 +298,11 @@ pub(super) const LAG: Duration = Duration::hours(12);
 /// The newest day that is over for Mux, too: nothing is added to it any more.
 pub fn last_complete(now: OffsetDateTime) -> Date {
     (now - LAG).date() - Duration::DAY
+}
+
+/// When a day begins.
+pub fn midnight(day: Date) -> OffsetDateTime {
+    day.with_time(Time::MIDNIGHT).assume_utc()
 }
 
 #[cfg(test)]

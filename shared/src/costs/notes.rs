@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{model::Unit, report::Facts};
+use super::{
+    model::{Unit, Vendor},
+    report::Facts,
+};
 
 /// What somebody should know who reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,10 +50,13 @@ pub(super) fn notes(facts: &Facts<'_>) -> Vec<Note> {
             "what is marked as estimated was counted by the portal and is on no bill yet",
         ));
     }
-    notes.push(Note::new(
-        "cost-explorer-not-asked",
-        "figures of AWS are never asked of Cost Explorer: they are estimated",
-    ));
+    let aws = used.iter().any(|it| it.vendor() == Vendor::Aws);
+    let text = if aws {
+        "figures of AWS are never asked of Cost Explorer: they are estimated"
+    } else {
+        "nothing of AWS is in this report: Cost Explorer is not asked, and the portal has not counted it"
+    };
+    notes.push(Note::new("cost-explorer-not-asked", text));
     if facts.tenant.is_some() {
         notes.push(Note::new(
             "list-prices",

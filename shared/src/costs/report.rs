@@ -87,7 +87,8 @@ pub struct Report {
     pub lines: Lines,
     pub days: Vec<DayLine>,
     pub notes: Vec<Note>,
-    /// Everything, at its finest: what the table for finance has.
+    /// Everything, at its finest: what the table for finance has, and nothing else.
+    #[serde(skip)]
     pub rows: Vec<Row>,
 }
 

@@ -16,14 +16,17 @@ pub enum Job {
     Retire,
     /// Seals the audit log.
     AuditSeal,
+    /// Learns what was used.
+    Usage,
 }
 
 impl Job {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::DlqReplay,
         Self::Reconcile,
         Self::Retire,
         Self::AuditSeal,
+        Self::Usage,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Job {
             Self::Reconcile => "reconcile",
             Self::Retire => "retire",
             Self::AuditSeal => "audit-seal",
+            Self::Usage => "usage",
         }
     }
 }
