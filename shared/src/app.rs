@@ -13,6 +13,7 @@ use crate::{
     ids::IdSource,
     limits::Refusing,
     mail::Mail,
+    meter::Meter,
     mux::{MuxApi, PlaybackSigner, WebhookVerifier},
     resilience::Known,
     shares::Grants,
@@ -45,6 +46,8 @@ pub struct Parts {
     pub last_look: LastLook,
     /// What this process knows of those whom it calls.
     pub known: Known,
+    /// Counts what happens in this process.
+    pub meter: Meter,
     pub traces: Traces,
     /// Seals the audit log.
     pub seal: SigningKey,

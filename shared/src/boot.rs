@@ -19,6 +19,7 @@ use crate::{
     ids::{self, AssetId, IdSource},
     limits::Refusing,
     mail::{Mail, MailError},
+    meter::Meter,
     mux::{MuxApi, PlaybackSigner, SigningError, WebhookVerifier},
     resilience::Known,
     router::{self, Deployable},
@@ -116,8 +117,13 @@ pub async fn usage() -> Result<Router, BootError> {
     function(Deployable::Usage).await
 }
 
+/// `api/cron/watch.rs`: adds up what was counted and looks after vendors, woken over HTTP.
+pub async fn watch() -> Result<Router, BootError> {
+    function(Deployable::Watch).await
+}
+
 /// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`, `functions/audit-seal`,
-/// `functions/usage`: the same jobs, woken by a schedule.
+/// `functions/usage`, `functions/watch`: the same jobs, woken by a schedule.
 pub async fn job() -> Result<App, BootError> {
     app().await
 }
@@ -162,6 +168,7 @@ pub fn assemble(
 ) -> Result<App, BootError> {
     let queue = config.dead_letter_queue.clone();
     Ok(Arc::new(Parts {
+        meter: Meter::new(Arc::clone(&clock)),
         clock,
         ids,
         store: Store::new(clients.dynamodb, config.table.clone()),

@@ -83,6 +83,8 @@ ids! {
     DeadLetterId = "dlq";
     /// One run of a job.
     RunId = "run";
+    /// What an instance counted and wrote at once.
+    RecordId = "rec";
     /// One viewing session of a share link.
     SessionId = "ses";
 }

@@ -24,6 +24,7 @@ pub mod jobs;
 pub mod lambda;
 pub mod limits;
 pub mod mail;
+pub mod meter;
 pub mod metrics;
 pub mod mux;
 pub mod origin;
@@ -37,6 +38,7 @@ pub mod store;
 pub mod telemetry;
 pub mod traces;
 pub mod uploads;
+pub mod vendors;
 #[cfg(feature = "vercel")]
 pub mod vercel;
 pub mod webhooks;

@@ -135,6 +135,8 @@ metrics! {
     AuditSealAge in Seconds;
     /// Time since it was last learnt what was used.
     UsageAge in Seconds;
+    /// Time since what was counted was last added up, and vendors looked after.
+    WatchAge in Seconds;
 
     /// Spans of traces that were not sent: their collector did not take them.
     SpansDropped in Count;

@@ -20,9 +20,9 @@ use crate::{
     app::App,
     assets, audit, costs, dlq, health,
     http::BODY_LIMIT,
-    limits,
+    limits, meter,
     problem::{self, Kind, Problem},
-    reconcile, shares, telemetry, traces, uploads, webhooks,
+    reconcile, shares, telemetry, traces, uploads, vendors, webhooks,
 };
 
 /// One route: what the access table of the tests lists, and what the router is built of.
@@ -87,10 +87,11 @@ pub enum Deployable {
     AuditSeal,
     CostReport,
     Usage,
+    Watch,
 }
 
 impl Deployable {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Uploads,
         Self::WebhooksMux,
         Self::Share,
@@ -104,6 +105,7 @@ impl Deployable {
         Self::AuditSeal,
         Self::CostReport,
         Self::Usage,
+        Self::Watch,
     ];
 
     /// The name of its folder in `functions/`, of its binary and its log group.
@@ -122,6 +124,7 @@ impl Deployable {
             Self::AuditSeal => "audit-seal",
             Self::CostReport => "cost-report",
             Self::Usage => "usage",
+            Self::Watch => "watch",
         }
     }
 
@@ -129,7 +132,7 @@ impl Deployable {
     /// a route, too.
     pub const fn schedule(self) -> Option<&'static str> {
         match self {
-            Self::DlqReplay | Self::Retire => Some("rate(1 minute)"),
+            Self::DlqReplay | Self::Retire | Self::Watch => Some("rate(1 minute)"),
             Self::Reconcile | Self::AuditSeal => Some("rate(5 minutes)"),
             Self::Usage => Some("rate(1 hour)"),
             Self::Uploads
@@ -173,6 +176,7 @@ impl Deployable {
             Self::AuditSeal => audit::schedule_routes(),
             Self::CostReport => costs::routes(),
             Self::Usage => costs::schedule_routes(),
+            Self::Watch => vendors::routes(),
         }
     }
 }
@@ -197,6 +201,7 @@ fn build(deployables: &[Deployable], app: App) -> Router {
     // The first is the outermost. One after the other, each would be boxed on its own, and cloned for
     // each request.
     let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(app.clone(), meter::flushing))
         .layer(from_fn_with_state(observed, telemetry::observe))
         .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))

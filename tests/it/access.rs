@@ -107,6 +107,7 @@ fn operators_table() -> Vec<Row> {
             "/api/cost-report",
             [401, 403, 403, 403, 403, 200, 200],
         ),
+        row(Method::GET, "/api/cron/watch", nobody),
         row(Method::GET, "/api/audit", auditors_of_own),
         row(Method::GET, "/api/audit/export", auditors_of_own),
         row(Method::GET, "/api/audit/key", auditors_of_own),

@@ -15,9 +15,10 @@ async fn watched() -> TestApp {
     .await
 }
 
-/// The job, and the one that every minute has beside it.
+/// The job, and those that every minute has beside it.
 async fn woken(test: &TestApp, job: &str) {
     test.woken("retire").await.ok();
+    test.woken("watch").await.ok();
     test.woken(job).await.ok();
 }
 
@@ -36,8 +37,10 @@ async fn a_job_that_sleeps_is_noticed_by_the_other_one() {
     woken(&test, "dlq-replay").await;
     woken(&test, "reconcile").await;
     assert_eq!(standing(&test).await, Vec::<String>::new());
-    test.clock.advance(6.minutes());
-    woken(&test, "reconcile").await;
+    for _ in 0..2 {
+        test.clock.advance(3.minutes());
+        woken(&test, "reconcile").await;
+    }
     assert_eq!(standing(&test).await, ["replay-late"]);
     test.clock.advance(1.minutes());
     woken(&test, "reconcile").await;

@@ -33,7 +33,14 @@ fn steady(mut body: Value) -> Value {
 }
 
 async fn all_jobs(test: &TestApp) {
-    for job in ["dlq-replay", "reconcile", "retire", "audit-seal", "usage"] {
+    for job in [
+        "dlq-replay",
+        "reconcile",
+        "retire",
+        "audit-seal",
+        "usage",
+        "watch",
+    ] {
         test.woken(job).await.ok();
     }
 }
@@ -83,6 +90,7 @@ async fn operators_are_told_in_the_founding_documents_words_and_a_little_more() 
                 job("retire", asked, 3),
                 job("audit-seal", asked, 3),
                 job("usage", "2026-01-06T09:00:03.5Z", 2),
+                job("watch", "2026-01-06T09:00:03.5Z", 2),
             ],
             "deadLetters": {"due": 0, "hidden": 0},
             "flags": {"signedPlaybackEnforced": true, "muxWebhookDlqEnabled": true, "mail": false},

@@ -27,7 +27,7 @@ use shared::{
     config::Config,
     costs, dlq,
     ids::IdSource,
-    reconcile, router, shares, telemetry,
+    reconcile, router, shares, telemetry, vendors,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -153,6 +153,10 @@ impl Stack {
                 let (job, stopped) = (app.clone(), stop.clone());
                 tasks.spawn(every(60 * minute, stopped, async move || {
                     costs::usage(&job).await.map(drop)
+                }));
+                let (job, stopped) = (app.clone(), stop.clone());
+                tasks.spawn(every(minute, stopped, async move || {
+                    vendors::watch(&job).await.map(drop)
                 }));
                 address::told_by(router::all(app), address::peer)
             }

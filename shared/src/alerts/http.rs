@@ -31,6 +31,8 @@ struct AlertsBody {
     compared_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     sealed_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    watched_at: Option<OffsetDateTime>,
     queue: Option<Depth>,
     /// Webhooks of this hour and the last.
     webhooks: Tally,
@@ -68,6 +70,7 @@ async fn alerts(State(app): State<App>, _: Operator) -> Result<Json<AlertsBody>,
         reconciled_at: reading.reconciled,
         compared_at: reading.compared,
         sealed_at: reading.sealed,
+        watched_at: reading.watched,
         queue: reading.depth,
         webhooks: reading.tally,
     }))

@@ -31,10 +31,12 @@ pub enum Alert {
     AuditLate,
     /// What was used was not learnt lately. Seconds since it was.
     UsageLate,
+    /// Nothing was added up and no vendor looked after lately. Seconds since it was.
+    WatchLate,
 }
 
 impl Alert {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
@@ -45,6 +47,7 @@ impl Alert {
         Self::RetireLate,
         Self::AuditLate,
         Self::UsageLate,
+        Self::WatchLate,
     ];
 
     /// Its value as a metric.
@@ -60,6 +63,7 @@ impl Alert {
             Self::RetireLate => Metric::RetireAge,
             Self::AuditLate => Metric::AuditSealAge,
             Self::UsageLate => Metric::UsageAge,
+            Self::WatchLate => Metric::WatchAge,
         }
     }
 
@@ -67,7 +71,8 @@ impl Alert {
     pub const fn highest(self) -> u64 {
         match self {
             // Taken back within a quarter of an hour (S0-062): this leaves ten minutes to look.
-            Self::ReplayLate | Self::RetireLate => 5 * 60,
+            // An incident is told of within 15 minutes (S0-045).
+            Self::ReplayLate | Self::RetireLate | Self::WatchLate => 5 * 60,
             // It runs every five minutes, and a run may take one.
             Self::ReconcileLate => 15 * 60,
             // A spike (S0-121): a replay deals with a hundred in a second.
@@ -100,6 +105,7 @@ pub struct Reading {
     pub compared: Option<OffsetDateTime>,
     pub sealed: Option<OffsetDateTime>,
     pub metered: Option<OffsetDateTime>,
+    pub watched: Option<OffsetDateTime>,
     pub depth: Option<Depth>,
     /// Of this hour and the last one.
     pub tally: Tally,
@@ -129,6 +135,7 @@ impl Reading {
             (Alert::EventsUnmatched, Some(tally.unmatched)),
             (Alert::AuditLate, Some(age(self.sealed))),
             (Alert::UsageLate, Some(age(self.metered))),
+            (Alert::WatchLate, Some(age(self.watched))),
         ];
         let known = measured.into_iter();
         known.filter_map(|(it, value)| Some((it, value?))).collect()
@@ -219,6 +226,7 @@ mod tests {
             compared: Some(NOON - Duration::days(2)),
             sealed: Some(NOON - Duration::minutes(30)),
             metered: Some(NOON - Duration::hours(6)),
+            watched: Some(NOON - Duration::minutes(5)),
             depth: Some(Depth {
                 due: 60,
                 hidden: 40,
@@ -242,6 +250,7 @@ mod tests {
             compared: Some(NOON - Duration::days(2) - Duration::SECOND),
             sealed: Some(NOON - Duration::seconds(1_801)),
             metered: Some(NOON - Duration::hours(6) - Duration::SECOND),
+            watched: Some(NOON - Duration::seconds(301)),
             depth: Some(Depth {
                 due: 61,
                 hidden: 40,

@@ -101,6 +101,7 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
         (_, retired),
         (_, sealed),
         (_, metered),
+        (_, watched),
     ] = beats?;
     let reading = Reading {
         replayed,
@@ -109,6 +110,7 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
         compared: compared?,
         sealed,
         metered,
+        watched,
         depth: depth.ok(),
         tally: tally?,
     };

@@ -18,15 +18,18 @@ pub enum Job {
     AuditSeal,
     /// Learns what was used.
     Usage,
+    /// Adds up what was counted, and looks after vendors.
+    Watch,
 }
 
 impl Job {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::DlqReplay,
         Self::Reconcile,
         Self::Retire,
         Self::AuditSeal,
         Self::Usage,
+        Self::Watch,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Job {
             Self::Retire => "retire",
             Self::AuditSeal => "audit-seal",
             Self::Usage => "usage",
+            Self::Watch => "watch",
         }
     }
 }

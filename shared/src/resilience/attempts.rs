@@ -7,7 +7,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Vendor,
+    Step, Vendor,
     breaker::{Permit, Verdict},
     known,
 };
@@ -136,9 +136,9 @@ impl<'a> Attempts<'a> {
 
     /// The first try, if one may be made.
     pub async fn begin(&mut self) -> Result<Turn, HeldBack> {
-        known::count(self.app, self.call.vendor, |it| it.calls += 1);
+        known::count(self.app, self.call.vendor, Step::Call);
         self.turn().await.inspect_err(|held| {
-            known::count(self.app, self.call.vendor, |it| it.held_back += 1);
+            known::count(self.app, self.call.vendor, Step::HeldBack);
             self.measure(Metric::CallsHeldBack);
             let Call {
                 vendor,
@@ -164,11 +164,9 @@ impl<'a> Attempts<'a> {
             return Err(held);
         }
         self.made += 1;
-        known::count(app, vendor, |it| {
-            it.attempts += 1;
-            it.retries += u64::from(self.made > 1);
-        });
+        known::count(app, vendor, Step::Attempt);
         if self.made > 1 {
+            known::count(app, vendor, Step::Retry);
             self.measure(Metric::CallsRetried);
         }
         let began = app.clock.now();
@@ -191,7 +189,7 @@ impl<'a> Attempts<'a> {
         self.log(&turn, Some((telemetry::chain(error), error.verdict())));
         let (app, vendor) = (self.app, self.call.vendor);
         if error.verdict() == Verdict::Ailing {
-            known::count(app, vendor, |it| it.failures += 1);
+            known::count(app, vendor, Step::Failure);
             self.measure(Metric::CallsFailed);
         }
         known::report(app, vendor, turn.permit, error.verdict()).await;

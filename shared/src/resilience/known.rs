@@ -10,7 +10,7 @@ use std::{
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    Vendor,
+    Step, Vendor,
     attempts::HeldBack,
     breaker::{Admission, Breaker, Permit, Settings, Verdict},
 };
@@ -18,6 +18,7 @@ use crate::{
     app::Parts,
     events::{Act, Event},
     limits::{self, LimitError, Rule},
+    meter::Counter,
     metrics::{self, Metric},
     store::{ATTEMPTS, Guard, StoreError, Write, keys},
     telemetry,
@@ -89,8 +90,20 @@ pub fn tally(app: &Parts, vendor: Vendor) -> Tally {
     app.known.with(vendor, |view| view.tally)
 }
 
-pub(super) fn count(app: &Parts, vendor: Vendor, add: impl FnOnce(&mut Tally)) {
-    app.known.with(vendor, |view| add(&mut view.tally));
+/// Counts what becomes of calls: for this process, and for all of them together.
+pub(super) fn count(app: &Parts, vendor: Vendor, step: Step) {
+    app.known.with(vendor, |view| {
+        let tally = &mut view.tally;
+        let count = match step {
+            Step::Call => &mut tally.calls,
+            Step::HeldBack => &mut tally.held_back,
+            Step::Attempt => &mut tally.attempts,
+            Step::Retry => &mut tally.retries,
+            Step::Failure => &mut tally.failures,
+        };
+        *count += 1;
+    });
+    app.meter.add(Counter::of(vendor, step), 1);
 }
 
 /// Whether a call would be held back now: for those who would have to undo what they do before it.

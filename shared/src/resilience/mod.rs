@@ -13,6 +13,31 @@ pub use self::{
     known::{Known, Tally, check, glance, look, tally},
 };
 
+/// What is counted of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Somebody wanted a call.
+    Call,
+    /// It was not made.
+    HeldBack,
+    /// A try was made.
+    Attempt,
+    /// It was not the first one of its call.
+    Retry,
+    /// It said that the vendor does not work.
+    Failure,
+}
+
+impl Step {
+    pub const ALL: [Self; 5] = [
+        Self::Call,
+        Self::HeldBack,
+        Self::Attempt,
+        Self::Retry,
+        Self::Failure,
+    ];
+}
+
 /// Whom the portal calls. A name is in stored keys and in the log: it never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vendor {

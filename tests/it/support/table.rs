@@ -38,6 +38,9 @@ struct Inner {
     down: AtomicBool,
     never: Mutex<Option<String>>,
     without: Mutex<Option<String>>,
+    lost: Mutex<Option<String>>,
+    dying: Mutex<Option<(u32, bool)>>,
+    noted: Mutex<(String, u32)>,
     calls: Mutex<BTreeMap<String, u32>>,
     http: Client,
 }
@@ -58,6 +61,32 @@ impl ShakyTable {
         std::mem::take(&mut *self.0.calls.lock().unwrap())
     }
 
+    /// From now on counts the calls that name this.
+    pub(crate) fn note(&self, named: &str) {
+        *self.0.noted.lock().unwrap() = (named.to_owned(), 0);
+    }
+
+    /// How many there were.
+    pub(crate) fn noted(&self) -> u32 {
+        self.0.noted.lock().unwrap().1
+    }
+
+    /// So many calls are answered and no more, as if their process died; the next one may still be
+    /// done, and its answer is lost.
+    pub(crate) fn dies_after(&self, calls: u32, done: bool) {
+        *self.0.dying.lock().unwrap() = Some((calls, done));
+    }
+
+    /// Whoever died is there again.
+    pub(crate) fn revive(&self) {
+        *self.0.dying.lock().unwrap() = None;
+    }
+
+    /// Every call that names this is done, and its answer is lost.
+    pub(crate) fn loses(&self, named: Option<&str>) {
+        *self.0.lost.lock().unwrap() = named.map(str::to_owned);
+    }
+
     /// Nothing can be counted against a limit until it can again.
     pub(crate) fn no_limits(&self, none: bool) {
         self.without(none.then_some("LIMIT#"));
@@ -71,6 +100,17 @@ impl ShakyTable {
     /// No transaction works that names this.
     pub(crate) fn never(&self, named: Option<&str>) {
         *self.0.never.lock().unwrap() = named.map(str::to_owned);
+    }
+
+    /// Whether the process of this call is dead, and if so, whether the call is still done.
+    fn dead(&self) -> Option<bool> {
+        let mut dying = self.0.dying.lock().unwrap();
+        let (left, done) = dying.as_mut()?;
+        if *left > 0 {
+            *left -= 1;
+            return None;
+        }
+        Some(std::mem::take(done))
     }
 
     /// Listens before the table at this address.
@@ -92,13 +132,20 @@ async fn meet(
     let target = headers["x-amz-target"].to_str().unwrap();
     let operation = target.rsplit('.').next().unwrap().to_owned();
     *shaky.0.calls.lock().unwrap().entry(operation).or_default() += 1;
-    if shaky.0.down.load(Ordering::SeqCst) {
+    let named = |it: &str| String::from_utf8_lossy(&body).contains(it);
+    {
+        let mut noted = shaky.0.noted.lock().unwrap();
+        noted.1 += u32::from(!noted.0.is_empty() && named(&noted.0));
+    }
+    let dead = shaky.dead();
+    if dead == Some(false) || shaky.0.down.load(Ordering::SeqCst) {
         return lost();
     }
     let without = shaky.0.without.lock().unwrap().clone();
     if without.is_some_and(|it| String::from_utf8_lossy(&body).contains(&it)) {
         return lost();
     }
+    let lost_after = shaky.0.lost.lock().unwrap().as_deref().is_some_and(named);
     let transaction = target.ends_with(".TransactWriteItems");
     let never = shaky.0.never.lock().unwrap().clone();
     if never.is_some_and(|it| transaction && String::from_utf8_lossy(&body).contains(&it)) {
@@ -118,7 +165,7 @@ async fn meet(
         request = request.header(name, &headers[name]);
     }
     let answer = request.send().await.unwrap();
-    if let Some(Some(TableFault::DoneAndLost)) = fault {
+    if lost_after || dead.is_some() || matches!(fault, Some(Some(TableFault::DoneAndLost))) {
         return lost();
     }
     let status = answer.status();

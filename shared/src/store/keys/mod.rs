@@ -29,6 +29,10 @@
 //! | Replay run      | `RUN#{run}`            | `RUN`      | —                     | —        | —                    | —        | +90 days        |
 //! | Census          | `CENSUS`               | `ASSETS`   | —                     | —        | —                    | —        | —               |
 //! | Breaker         | `VENDOR#{name}`        | `BREAKER`  | —                     | —        | —                    | —        | —               |
+//! | Counted by an instance | `METER#{hour}` | `{rec}` | —                     | —        | —                    | —        | +7 days         |
+//! | How far that is folded | `METER` | `CURSOR` | —                         | —        | —                    | —        | —               |
+//! | Counts of an hour | `COUNTED#{hour}`     | `HOUR`     | —                     | —        | —                    | —        | +40 days        |
+//! | Counts of a day | `COUNTED#{day}`        | `DAY`      | —                     | —        | —                    | —        | +400 days       |
 //! | Alerts          | `ALERTS`               | `RAISED`   | —                     | —        | —                    | —        | —               |
 //! | Tally           | `TALLY#{hour}`         | `WEBHOOKS` | —                     | —        | —                    | —        | +30 days        |
 //! | Idempotency     | `ONCE#{usr}#{sha256}`  | `UPLOAD`   | —                     | —        | —                    | —        | +24 hours       |
@@ -48,9 +52,12 @@
 //! by when they were first seen (gsi1); how far the comparison has come (get); what is being alerted of
 //! (get); webhooks of an hour (get, add); has this request been made (put if absent); may this subject once more (take a place); may a vendor be called (get); how many videos there are (get); what was
 //! refused, by the hour (query `pk`, add); what a tenant used, by day (query `pk`), and everybody (gsi1,
-//! by month); the report of a closed month, and how a month stood on a day (get).
+//! by month); the report of a closed month, and how a month stood on a day (get);
+//! what instances counted and nobody has folded (query `pk`), and
+//! counts of hours and days (get).
 
 mod events;
+mod meter;
 mod shares;
 mod usage;
 
@@ -63,6 +70,7 @@ pub use self::{
         events_about, live_checkpoint, live_checkpoints, pack, place_of_sealing, unsealed,
         unsealed_event, unsealed_of,
     },
+    meter::{counted_day, counted_hour, fold_cursor, record, records},
     shares::{
         agenda_of_asset, agenda_of_share, agenda_until, asset_agenda, code, listed_share,
         restriction, share, share_agenda, share_also_of_asset, share_of_asset, share_of_recipient,

@@ -1,0 +1,29 @@
+//! The meter: how often things happen, minute by minute, for rates and for what they cost.
+//!
+//! Owns: what is counted, how counts get into the table, and how they are read back. Does not own: what
+//! a rate means (`vendors`), nor anything that has to be proved (`events`).
+//!
+//! Counting is of the process: [`Meter::add`] makes no call. What was counted is written at the end of a
+//! request or a job, once a minute and instance at the most; the job `watch` folds what was written into
+//! a row for each hour and a row for each day.
+//!
+//! What it costs: one write a minute for each instance that counted something, and one transaction a
+//! minute, of three small rows. An instance that counted nothing writes nothing, and a portal that
+//! nobody uses makes one query a minute.
+//!
+//! What can be missing, and nothing else: what a process counted in its last minute, if it ends without
+//! another request; what it could not write for four hours; what was written by a clock that is more
+//! than ten seconds behind that of the folding instance, or landed so much later than it was sent.
+//! Nothing is ever counted twice.
+
+mod fold;
+mod model;
+mod process;
+mod read;
+
+pub use self::{
+    fold::{Folded, fold},
+    model::{Counter, Series},
+    process::{Meter, flush, flushing},
+    read::{hours, minutes},
+};

@@ -1,0 +1,311 @@
+//! What a process has counted, and how it gets into the table: once a minute at the most, and so that
+//! a write whose answer was lost counts once.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration as StdDuration,
+};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use time::{Duration, OffsetDateTime};
+
+use super::model::{Counter, Record, minute};
+use crate::{
+    app::{App, Parts},
+    clock::Clock,
+    ids::RecordId,
+    store::{Guard, StoreError, Write, keys},
+    telemetry,
+    traces::AfterAnswer,
+};
+
+/// The time between two writes of one process, at the least.
+const EVERY: Duration = Duration::seconds(60);
+
+/// How long the table has: an answer waits for it.
+const WRITE: StdDuration = StdDuration::from_millis(300);
+
+/// How long a record is kept after it was written. It is folded within minutes; this is how long the job
+/// may sleep.
+const LIFE: Duration = Duration::days(7);
+
+/// Minutes that are kept for a table that takes nothing. So a record never touches more than five hours
+/// and two days, and stays far below what an item may be (400 KB).
+const KEPT: i64 = 4 * 60;
+
+/// Nothing is to be written.
+const NEVER: i64 = i64::MAX;
+
+/// Counts what happens in this process.
+pub struct Meter {
+    clock: Arc<dyn Clock>,
+    pending: Mutex<Pending>,
+    /// From which time on something is to be written, in milliseconds since the epoch: all that a
+    /// request looks at, mostly.
+    due: AtomicI64,
+}
+
+#[derive(Default)]
+struct Pending {
+    counted: BTreeMap<i64, BTreeMap<Counter, u64>>,
+    /// What was sent, as long as no answer says that it is written.
+    unsure: Option<Record>,
+    /// When something was last sent.
+    sent: Option<OffsetDateTime>,
+}
+
+/// What is to be written now.
+struct Cut {
+    record: Record,
+    /// Another place for it, if it was sent before.
+    again: Option<RecordId>,
+}
+
+impl Meter {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            pending: Mutex::default(),
+            due: AtomicI64::new(NEVER),
+        }
+    }
+
+    /// Counts something that happened this often, in the minute that it is now. Makes no call.
+    pub fn add(&self, counter: Counter, by: u64) {
+        let minute = minute(self.clock.now());
+        self.with(|pending| {
+            let counts = pending.counted.entry(minute).or_default();
+            let count = counts.entry(counter).or_default();
+            *count = count.saturating_add(by);
+            if pending.counted.len() > usize::try_from(KEPT).unwrap_or_default() {
+                pending.counted.pop_first();
+            }
+        });
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Pending) -> T) -> T {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = work(&mut pending);
+        // Under the lock, so that nothing that is to be written goes without its time.
+        self.due.store(pending.due(), Ordering::Relaxed);
+        done
+    }
+
+    fn is_due(&self, now: OffsetDateTime) -> bool {
+        self.due.load(Ordering::Relaxed) <= millis(now)
+    }
+
+    /// What to write, if somebody else does not write just now. It stays here until [`Self::settle`] is
+    /// told that it is written: whoever writes may be dropped on the way.
+    fn cut(&self, now: OffsetDateTime, mint: impl Fn() -> RecordId) -> Option<Cut> {
+        self.with(|pending| {
+            if pending.due() > millis(now) {
+                return None;
+            }
+            pending.sent = Some(now);
+            if let Some(record) = pending.unsure.clone() {
+                let again = Some(mint());
+                return Some(Cut { record, again });
+            }
+            let counted = std::mem::take(&mut pending.counted);
+            // A process may have been frozen for days: what it counted before is nobody's news.
+            let recent = counted
+                .into_iter()
+                .filter(|(it, _)| *it > minute(now) - KEPT);
+            let named = |counts: BTreeMap<Counter, u64>| {
+                let counts = counts.into_iter();
+                counts.map(|(it, by)| (it.name().to_owned(), by)).collect()
+            };
+            let counted: BTreeMap<i64, _> = recent.map(|(it, by)| (it, named(by))).collect();
+            if counted.is_empty() {
+                return None;
+            }
+            let record = Record {
+                id: mint(),
+                counted,
+            };
+            pending.unsure = Some(record.clone());
+            Some(Cut {
+                record,
+                again: None,
+            })
+        })
+    }
+
+    /// This record is written.
+    fn settle(&self, id: RecordId) {
+        self.with(|pending| {
+            if pending.unsure.as_ref().is_some_and(|it| it.id == id) {
+                pending.unsure = None;
+            }
+        });
+    }
+}
+
+impl Pending {
+    fn due(&self) -> i64 {
+        if self.counted.is_empty() && self.unsure.is_none() {
+            return NEVER;
+        }
+        self.sent.map_or(0, |it| millis(it + EVERY))
+    }
+}
+
+fn millis(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(NEVER)
+}
+
+/// Writes what was counted, if its time has come: at the end of a job. Nothing fails for it.
+pub async fn flush(app: &Parts) {
+    let now = app.clock.now();
+    if !app.meter.is_due(now) {
+        return;
+    }
+    let Some(cut) = app.meter.cut(now, || app.ids.mint()) else {
+        return;
+    };
+    let id = cut.record.id;
+    let written = tokio::time::timeout(WRITE, Box::pin(write(app, cut, now))).await;
+    let error = match written {
+        Ok(Ok(())) => return app.meter.settle(id),
+        Ok(Err(error)) => telemetry::chain(&error),
+        Err(_) => "the table did not answer in time".to_owned(),
+    };
+    tracing::warn!(error, "counts are not surely written yet");
+}
+
+/// Writes a record once. What was sent before without an answer gets a new place, since what is written
+/// at the old one now would be behind those who fold; and its old place is taken in the same
+/// transaction. If that is taken already, the record stands there, or where another try put it.
+async fn write(app: &Parts, cut: Cut, now: OffsetDateTime) -> Result<(), StoreError> {
+    let Cut { record, again } = cut;
+    let first = keys::record(record.id).expiring(now + LIFE);
+    let written = match again {
+        None => app.store.put(&first, &record, Guard::Absent).await,
+        Some(id) => {
+            let nothing = Record {
+                counted: BTreeMap::new(),
+                ..record
+            };
+            let place = keys::record(id).expiring(now + LIFE);
+            let record = Record { id, ..record };
+            let writes = vec![
+                Write::put(first, &nothing, Guard::Absent)?,
+                Write::put(place, &record, Guard::Absent)?,
+            ];
+            app.store.commit(writes).await
+        }
+    };
+    match written {
+        Err(StoreError::Conflict { .. }) => Ok(()),
+        done => done,
+    }
+}
+
+/// The same at the end of a request: after its answer, where the host lets something be done there.
+pub async fn flushing(State(app): State<App>, request: Request, next: Next) -> Response {
+    let after = request.extensions().get::<AfterAnswer>().cloned();
+    let response = next.run(request).await;
+    if !app.meter.is_due(app.clock.now()) {
+        return response;
+    }
+    match after {
+        None => flush(&app).await,
+        Some(after) => after.0(Box::pin(async move { flush(&app).await })),
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+    use ulid::Ulid;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    const NOON: OffsetDateTime = datetime!(2026-01-05 12:00 UTC);
+
+    fn metered() -> (Arc<ManualClock>, Meter) {
+        let clock = Arc::new(ManualClock::new(NOON));
+        let meter = Meter::new(clock.clone());
+        (clock, meter)
+    }
+
+    fn id(number: u8) -> RecordId {
+        Ulid::from_bytes([number; 16]).into()
+    }
+
+    fn cut(meter: &Meter, number: u8) -> Option<Cut> {
+        let now = meter.clock.now();
+        meter
+            .is_due(now)
+            .then(|| meter.cut(now, || id(number)))
+            .flatten()
+    }
+
+    #[test]
+    fn nothing_is_written_of_nothing_and_then_once_a_minute() {
+        let (clock, meter) = metered();
+        assert!(cut(&meter, 1).is_none());
+        meter.add(Counter::MuxCalls, 1);
+        let first = cut(&meter, 1).unwrap();
+        meter.settle(first.record.id);
+        meter.add(Counter::MuxCalls, 2);
+        clock.advance(Duration::seconds(59));
+        assert!(cut(&meter, 2).is_none());
+        meter.add(Counter::MuxCalls, 3);
+        clock.advance(Duration::SECOND);
+        let second = cut(&meter, 2).unwrap();
+        let noon = minute(NOON);
+        let calls = |by| BTreeMap::from([("mux.calls".to_owned(), by)]);
+        assert_eq!(second.record.counted, BTreeMap::from([(noon, calls(5))]));
+        meter.settle(second.record.id);
+        clock.advance(Duration::HOUR);
+        assert!(cut(&meter, 3).is_none(), "all of it is written");
+    }
+
+    #[test]
+    fn what_is_not_surely_written_is_sent_again_as_it_was_and_what_came_since_goes_after_it() {
+        let (clock, meter) = metered();
+        meter.add(Counter::MuxCalls, 1);
+        let first = cut(&meter, 1).unwrap();
+        meter.add(Counter::MuxCalls, 7);
+        clock.advance(Duration::MINUTE);
+        let again = cut(&meter, 2).unwrap();
+        assert_eq!(again.record, first.record);
+        assert_eq!(again.again, Some(id(2)));
+        assert!(
+            cut(&meter, 3).is_none(),
+            "one a minute, whatever becomes of it"
+        );
+        meter.settle(first.record.id);
+        clock.advance(Duration::MINUTE);
+        let next = cut(&meter, 4).unwrap();
+        assert_eq!((next.record.id, next.again), (id(4), None));
+        assert_eq!(next.record.counted[&minute(NOON)]["mux.calls"], 7);
+    }
+
+    #[test]
+    fn what_is_older_than_four_hours_is_kept_no_longer() {
+        let (clock, meter) = metered();
+        for _ in 0..KEPT + 10 {
+            meter.add(Counter::MuxCalls, 1);
+            clock.advance(Duration::MINUTE);
+        }
+        let kept = cut(&meter, 1).unwrap().record.counted;
+        assert_eq!(kept.len(), usize::try_from(KEPT).unwrap() - 1);
+        meter.settle(id(1));
+        meter.add(Counter::MuxCalls, 1);
+        clock.advance(Duration::days(3));
+        assert!(cut(&meter, 2).is_none(), "frozen in between");
+    }
+}

@@ -1,0 +1,203 @@
+//! The meter: what is counted is written seldom, and counts once.
+
+use axum::Router;
+use shared::{
+    clock::Clock,
+    meter::{self, Counter},
+    router,
+};
+use time::{Duration, OffsetDateTime, ext::NumericalDuration};
+
+use crate::support::{CRON, PLENTY, TestApp, Wishes, actors::order};
+
+async fn metered() -> TestApp {
+    TestApp::with(Wishes {
+        shaky_table: true,
+        variables: vec![CRON, PLENTY],
+        ..Wishes::default()
+    })
+    .await
+}
+
+/// Instances beside the one that everybody asks.
+fn others(test: &TestApp) -> Vec<Router> {
+    let other = |number| router::all(test.instance(test.clock.clone(), number));
+    (1..3).map(other).collect()
+}
+
+/// Calls of Mux in the minutes since then.
+async fn calls(test: &TestApp, since: OffsetDateTime) -> u64 {
+    let to = test.clock.now() + Duration::MINUTE;
+    let minutes = meter::minutes(&test.app, since, to).await.unwrap();
+    let hours = meter::hours(&test.app, since - Duration::HOUR, to).await;
+    let calls = minutes.sum(Counter::MuxCalls);
+    assert_eq!(hours.unwrap().sum(Counter::MuxCalls), calls);
+    calls
+}
+
+/// Adds up everything that was written until now.
+async fn folded(test: &TestApp) {
+    test.clock.advance(15.seconds());
+    test.woken("watch").await.ok();
+}
+
+#[tokio::test]
+async fn an_instance_writes_once_a_minute_however_often_it_is_asked_and_nothing_of_nothing() {
+    let test = metered().await;
+    test.table.note("METER#");
+    for _ in 0..10 {
+        test.anonymous().get("/api/health").await.ok();
+    }
+    assert_eq!(test.table.noted(), 0, "nothing is counted");
+    for _ in 0..20 {
+        test.ada().upload("Counted").await;
+        test.clock.advance(5.seconds());
+    }
+    assert_eq!(test.table.noted(), 2, "a hundred seconds");
+    test.clock.advance(60.seconds());
+    for _ in 0..10 {
+        test.anonymous().get("/api/health").await.ok();
+        test.clock.advance(60.seconds());
+    }
+    assert_eq!(test.table.noted(), 3, "what was left, and then nothing");
+}
+
+#[tokio::test]
+async fn what_instances_counted_stands_in_the_minutes_in_which_it_happened() {
+    let test = metered().await;
+    let start = test.clock.now();
+    let others = others(&test);
+    for _ in 0..3 {
+        for other in &others {
+            let ada = test.ada().by(other);
+            ada.post("/api/uploads", order("One")).await.created();
+        }
+        test.clock.advance(40.minutes());
+    }
+    for other in &others {
+        test.anonymous().by(other).get("/api/health").await.ok();
+    }
+    folded(&test).await;
+    let minutes = meter::minutes(&test.app, start, test.clock.now()).await;
+    let minutes = minutes.unwrap().0;
+    let calls: Vec<(Duration, u64)> = minutes[&Counter::MuxCalls]
+        .iter()
+        .map(|(at, by)| (*at - start, *by))
+        .collect();
+    assert_eq!(
+        calls,
+        [(0.minutes(), 2), (40.minutes(), 2), (80.minutes(), 2)]
+    );
+    assert_eq!(minutes[&Counter::MuxAttempts].len(), 3);
+    assert_eq!(minutes.len(), 2, "nothing else happened");
+    let hours = meter::hours(&test.app, start, test.clock.now())
+        .await
+        .unwrap();
+    let hours = hours.0[&Counter::MuxCalls].values().copied();
+    assert_eq!(hours.collect::<Vec<u64>>(), [4, 2]);
+    let first = meter::minutes(&test.app, start, start + 40.minutes()).await;
+    assert_eq!(
+        first.unwrap().sum(Counter::MuxCalls),
+        2,
+        "before, not until"
+    );
+}
+
+#[tokio::test]
+async fn whether_a_write_was_lost_or_only_its_answer_it_counts_once() {
+    let test = metered().await;
+    let start = test.clock.now();
+    for (round, done) in [true, false].into_iter().enumerate() {
+        let named = Some("METER#");
+        if done {
+            test.table.loses(named);
+        } else {
+            test.table.without(named);
+        }
+        test.ada().upload("Once").await;
+        test.table.loses(None);
+        test.table.without(None);
+        // Whoever folds has passed by the time of the first try when the second one comes.
+        folded(&test).await;
+        folded(&test).await;
+        test.clock.advance(1.minutes());
+        test.anonymous().get("/api/health").await.ok();
+        folded(&test).await;
+        assert_eq!(calls(&test, start).await, u64::try_from(round).unwrap() + 1);
+        test.clock.advance(1.minutes());
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_was_lost_twice_counts_once() {
+    let test = metered().await;
+    let start = test.clock.now();
+    test.table.without(Some("METER#"));
+    test.ada().upload("Once").await;
+    test.table.without(None);
+    test.table.loses(Some("METER#"));
+    test.clock.advance(1.minutes());
+    test.anonymous().get("/api/health").await.ok();
+    test.table.loses(None);
+    test.clock.advance(1.minutes());
+    test.anonymous().get("/api/health").await.ok();
+    folded(&test).await;
+    assert_eq!(calls(&test, start).await, 1);
+}
+
+#[tokio::test]
+async fn each_record_counts_once_wherever_the_job_dies() {
+    let test = metered().await;
+    let (start, others) = (test.clock.now(), others(&test));
+    let mut expected = 0;
+    let mut round = async |dies: Option<(u32, bool)>| {
+        test.clock.advance(61.seconds());
+        for other in &others {
+            let ada = test.ada().by(other);
+            ada.post("/api/uploads", order("One")).await.created();
+            expected += 1;
+        }
+        test.clock.advance(15.seconds());
+        test.table.calls();
+        if let Some((calls, done)) = dies {
+            test.table.dies_after(calls, done);
+        }
+        let answer = test.woken("watch").await;
+        let made: u32 = test.table.calls().values().sum();
+        test.table.revive();
+        // The lease of one that died runs out.
+        test.clock.advance(3.minutes());
+        test.woken("watch").await.ok();
+        assert_eq!(calls(&test, start).await, expected, "{dies:?}");
+        (answer.status, made)
+    };
+    let (_, all) = round(None).await;
+    assert!(all > 8, "{all}");
+    let mut failed = 0;
+    for calls in 0..all {
+        for done in [false, true] {
+            let (status, _) = round(Some((calls, done))).await;
+            failed += u32::from(status.is_server_error());
+        }
+    }
+    assert!(failed > 6, "{failed}");
+}
+
+#[tokio::test]
+async fn a_job_that_slept_for_a_day_finds_everything() {
+    let test = metered().await;
+    let start = test.clock.now();
+    folded(&test).await;
+    for _ in 0..26 {
+        test.ada().upload("Late").await;
+        test.clock.advance(61.minutes());
+    }
+    folded(&test).await;
+    assert_eq!(calls(&test, start).await, 26);
+    test.table.calls();
+    test.clock.advance(2.hours());
+    test.woken("watch").await.ok();
+    let looked = test.table.calls()["Query"];
+    test.woken("watch").await.ok();
+    assert!(test.table.calls()["Query"] < looked, "nobody looks twice");
+}
