@@ -107,13 +107,23 @@ pub async fn audit_seal() -> Result<Router, BootError> {
     function(Deployable::AuditSeal).await
 }
 
+/// `api/cost-report.rs`, `functions/cost-report`: what a month costs.
+pub async fn cost_report() -> Result<Router, BootError> {
+    function(Deployable::CostReport).await
+}
+
+/// `api/cron/usage.rs`: learns what was used, woken over HTTP.
+pub async fn usage() -> Result<Router, BootError> {
+    function(Deployable::Usage).await
+}
+
 /// `api/cron/watch.rs`: adds up what was counted and looks after vendors, woken over HTTP.
 pub async fn watch() -> Result<Router, BootError> {
     function(Deployable::Watch).await
 }
 
 /// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`, `functions/audit-seal`,
-/// `functions/watch`: the same jobs, woken by a schedule.
+/// `functions/usage`, `functions/watch`: the same jobs, woken by a schedule.
 pub async fn job() -> Result<App, BootError> {
     app().await
 }

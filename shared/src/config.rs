@@ -10,8 +10,10 @@ use url::Url;
 
 use crate::{
     address::PseudonymKey,
+    costs::{Budgets, Prices},
     ids::{self, TenantId},
     limits::Limits,
+    origin::Origin,
     traces,
 };
 
@@ -79,6 +81,11 @@ pub struct Config {
     /// `LIMITS`: how often what may be done, and whether that is enforced (S0-051, S0-058). Default:
     /// every rule's own numbers, enforced.
     pub limits: Limits,
+    /// `PRICES`: what the vendors charge, as JSON in the form of `infra/prices.json`, which is the default.
+    pub prices: Prices,
+    /// `BUDGETS`: how much a month may cost at list prices, as `all=100,ten_…=20.50` in US dollars. Who is
+    /// not named has no budget. Default: nobody has.
+    pub budgets: Budgets,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER_ARG`: where
     /// traces are sent, and which. Without the first, nothing is. None of them stops a start (S4-001).
     pub traces: traces::Settings,
@@ -129,6 +136,8 @@ impl Config {
         let mail_from = vars.or("MAIL_FROM", "Motion Mavericks Portal <portal@localhost>");
         let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
         let limits = vars.limits("LIMITS");
+        let prices = vars.prices("PRICES");
+        let budgets = vars.budgets("BUDGETS");
         let traces = vars.traces();
         let days: Option<u16> = share_days;
         if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
@@ -163,6 +172,8 @@ impl Config {
                 mail_from: mail_from?,
                 upload_max_bytes: upload_max_bytes?,
                 limits: limits?,
+                prices: prices?,
+                budgets: budgets?,
                 traces,
             })
         };
@@ -185,34 +196,6 @@ impl Config {
 
 /// The length of a secret of ours, in bytes: as long as what HMAC-SHA256 makes of it (RFC 2104).
 const SECRET_MIN: usize = 32;
-
-/// A web origin: scheme, host and port, spelled as a browser spells it (RFC 6454, section 6.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(String);
-
-impl Origin {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Origin {
-    type Err = NotAnOrigin;
-
-    fn from_str(text: &str) -> Result<Self, NotAnOrigin> {
-        let url: Url = text.parse().map_err(|_| NotAnOrigin)?;
-        let web = matches!(url.scheme(), "http" | "https");
-        if web && url.origin().ascii_serialization() == text {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(NotAnOrigin)
-    }
-}
-
-/// The text is not an origin: it has a path, or a spelling that no browser sends.
-#[derive(Debug, thiserror::Error)]
-#[error("not an origin")]
-pub struct NotAnOrigin;
 
 fn jwks_of(issuer: &str) -> String {
     format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'))
@@ -286,6 +269,21 @@ impl Vars<'_> {
         }
     }
 
+    fn prices(&mut self, name: &str) -> Option<Prices> {
+        let set = self.lookup_text(name);
+        let prices = set.map_or_else(Prices::built_in, |text| text.parse());
+        prices
+            .map_err(|error| self.fault::<()>(name, &error.to_string()))
+            .ok()
+    }
+
+    fn budgets(&mut self, name: &str) -> Option<Budgets> {
+        match Budgets::read(&self.lookup_text(name).unwrap_or_default()) {
+            Ok(budgets) => Some(budgets),
+            Err(faults) => faults.iter().find_map(|it| self.fault(name, it)),
+        }
+    }
+
     /// What is wrong with these is no fault of the start.
     fn traces(&self) -> traces::Settings {
         traces::Settings::read(
@@ -342,11 +340,12 @@ mod tests {
     fn every_fault_is_named_and_no_value_is_shown() {
         let error = Config::read(|name| match name {
             "TABLE_NAME" => Some(String::new()),
-            "SHARE_DAYS" | "PSEUDONYM_KEY" => Some("hunter2".to_owned()),
+            "SHARE_DAYS" | "PSEUDONYM_KEY" | "PRICES" => Some("hunter2".to_owned()),
             "ALLOWED_ORIGINS" => Some("https://portal.example/path".to_owned()),
             "MUX_API_URL" => Some("ftp://hunter2".to_owned()),
             "MUX_TOKEN_SECRET" => None,
             "LIMITS" => Some("hunter2=1, uploads-per-user=enforce:0/60".to_owned()),
+            "BUDGETS" => Some("all=1,hunter2=2".to_owned()),
             name => complete(name),
         })
         .unwrap_err();
@@ -356,7 +355,9 @@ mod tests {
              MUX_API_URL is not an http or https URL, ALLOWED_ORIGINS does not parse, \
              ALLOWED_ORIGINS has no good value, SHARE_DAYS does not parse, \
              PSEUDONYM_KEY is shorter than 32 characters, LIMITS has no rule at place 1, \
-             LIMITS has no good value for uploads-per-user"
+             LIMITS has no good value for uploads-per-user, \
+             PRICES is not the JSON of a list of prices (line 1, column 1), \
+             BUDGETS has no organisation at place 2"
         );
     }
 

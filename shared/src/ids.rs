@@ -71,6 +71,8 @@ ids! {
     UserId = "usr";
     /// One video, from the request to upload it until it is deleted. Mux carries it as `passthrough`.
     AssetId = "ast";
+    /// What videos are made for, and laid to.
+    ProjectId = "prj";
     /// One share link, never the token that opens it.
     ShareId = "shr";
     /// One thing that happened.

@@ -135,6 +135,8 @@ metrics! {
     AuditSealAge in Seconds;
     /// Videos that the last run of `reconcile` brought further, of which a webhook should have told.
     WebhooksMissed in Count;
+    /// Time since it was last learnt what was used.
+    UsageAge in Seconds;
     /// Time since what was counted was last added up, and vendors looked after.
     WatchAge in Seconds;
     /// Objectives whose error budget burns so fast that somebody has to look now.

@@ -18,7 +18,7 @@ use tower_http::{
 use crate::{
     alerts,
     app::App,
-    assets, audit, dlq, health,
+    assets, audit, costs, dlq, health,
     http::BODY_LIMIT,
     limits, meter,
     problem::{self, Kind, Problem},
@@ -99,11 +99,13 @@ pub enum Deployable {
     Retire,
     Audit,
     AuditSeal,
+    CostReport,
+    Usage,
     Watch,
 }
 
 impl Deployable {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Uploads,
         Self::WebhooksMux,
         Self::Share,
@@ -115,6 +117,8 @@ impl Deployable {
         Self::Retire,
         Self::Audit,
         Self::AuditSeal,
+        Self::CostReport,
+        Self::Usage,
         Self::Watch,
     ];
 
@@ -132,6 +136,8 @@ impl Deployable {
             Self::Retire => "retire",
             Self::Audit => "audit",
             Self::AuditSeal => "audit-seal",
+            Self::CostReport => "cost-report",
+            Self::Usage => "usage",
             Self::Watch => "watch",
         }
     }
@@ -142,13 +148,15 @@ impl Deployable {
         match self {
             Self::DlqReplay | Self::Retire | Self::Watch => Some("rate(1 minute)"),
             Self::Reconcile | Self::AuditSeal => Some("rate(5 minutes)"),
+            Self::Usage => Some("rate(1 hour)"),
             Self::Uploads
             | Self::WebhooksMux
             | Self::Share
             | Self::Shares
             | Self::Assets
             | Self::Ops
-            | Self::Audit => None,
+            | Self::Audit
+            | Self::CostReport => None,
         }
     }
 
@@ -181,6 +189,8 @@ impl Deployable {
             Self::Retire => shares::retire_routes(),
             Self::Audit => audit::routes(),
             Self::AuditSeal => audit::schedule_routes(),
+            Self::CostReport => costs::routes(),
+            Self::Usage => costs::schedule_routes(),
             Self::Watch => vendors::routes(),
         }
     }

@@ -108,6 +108,12 @@ fn operators_table() -> Vec<Row> {
         row(Method::GET, "/api/cron/reconcile", nobody),
         row(Method::GET, "/api/cron/retire", nobody),
         row(Method::GET, "/api/cron/audit-seal", nobody),
+        row(Method::GET, "/api/cron/usage", nobody),
+        row(
+            Method::GET,
+            "/api/cost-report",
+            [401, 403, 403, 403, 403, 200, 200],
+        ),
         row(Method::GET, "/api/cron/watch", nobody),
         row(Method::GET, "/api/audit", auditors_of_own),
         row(Method::GET, "/api/audit/export", auditors_of_own),

@@ -25,7 +25,7 @@ use shared::{
     audit, boot,
     clock::{Clock, SystemClock},
     config::Config,
-    dlq,
+    costs, dlq,
     ids::IdSource,
     reconcile, router, shares, telemetry, vendors,
 };
@@ -50,11 +50,13 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Variables that the stack takes from its own environment, over its own values.
-const TRIED_OUT: [&str; 4] = [
+const TRIED_OUT: [&str; 6] = [
+    "BUDGETS",
     "LIMITS",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_HEADERS",
     "OTEL_TRACES_SAMPLER_ARG",
+    "PRICES",
 ];
 
 /// Where the stack is and what it keeps.
@@ -290,6 +292,10 @@ fn schedule(app: &App, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
     let (job, stopped) = given();
     tasks.spawn(every(MINUTE, job, stopped, async |it| {
         vendors::watch(it).await.map(drop)
+    }));
+    let (job, stopped) = given();
+    tasks.spawn(every(60 * MINUTE, job, stopped, async |it| {
+        costs::usage(it).await.map(drop)
     }));
 }
 

@@ -31,6 +31,8 @@ pub enum Alert {
     AuditLate,
     /// Mux's webhooks do not come, or late. Videos that the last run of `reconcile` brought further.
     WebhooksMissing,
+    /// What was used was not learnt lately. Seconds since it was.
+    UsageLate,
     /// Nothing was added up and no vendor looked after lately. Seconds since it was.
     WatchLate,
     /// Error budgets burn so fast that somebody has to look now. Objectives.
@@ -42,7 +44,7 @@ pub enum Alert {
 }
 
 impl Alert {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
@@ -53,6 +55,7 @@ impl Alert {
         Self::RetireLate,
         Self::AuditLate,
         Self::WebhooksMissing,
+        Self::UsageLate,
         Self::WatchLate,
         Self::BudgetBurningFast,
         Self::BudgetBurning,
@@ -72,6 +75,7 @@ impl Alert {
             Self::RetireLate => Metric::RetireAge,
             Self::AuditLate => Metric::AuditSealAge,
             Self::WebhooksMissing => Metric::WebhooksMissed,
+            Self::UsageLate => Metric::UsageAge,
             Self::WatchLate => Metric::WatchAge,
             Self::BudgetBurningFast => Metric::BudgetsBurningFast,
             Self::BudgetBurning => Metric::BudgetsBurning,
@@ -103,6 +107,8 @@ impl Alert {
             Self::AuditLate => 30 * 60,
             // One webhook may be lost, and a run may overtake one that is under way.
             Self::WebhooksMissing => 2,
+            // Every hour, and what it asks for is half a day old anyway.
+            Self::UsageLate => 6 * 60 * 60,
         }
     }
 }
@@ -119,6 +125,7 @@ pub struct Reading {
     pub retired: Option<OffsetDateTime>,
     pub compared: Option<OffsetDateTime>,
     pub sealed: Option<OffsetDateTime>,
+    pub metered: Option<OffsetDateTime>,
     pub watched: Option<OffsetDateTime>,
     pub depth: Option<Depth>,
     /// Of this hour and the last one.
@@ -153,6 +160,7 @@ impl Reading {
             (Alert::EventsUnmatched, Some(tally.unmatched)),
             (Alert::AuditLate, Some(age(self.sealed))),
             (Alert::WebhooksMissing, Some(self.missed.into())),
+            (Alert::UsageLate, Some(age(self.metered))),
             (Alert::WatchLate, Some(age(self.watched))),
             (Alert::BudgetBurningFast, Some(self.promises.burning(true))),
             (Alert::BudgetBurning, Some(self.promises.burning(false))),
@@ -249,6 +257,7 @@ mod tests {
             retired: Some(NOON - Duration::minutes(5)),
             compared: Some(NOON - Duration::days(2)),
             sealed: Some(NOON - Duration::minutes(30)),
+            metered: Some(NOON - Duration::hours(6)),
             watched: Some(NOON - Duration::minutes(5)),
             depth: Some(Depth {
                 due: 60,
@@ -280,6 +289,7 @@ mod tests {
             retired: Some(NOON - Duration::seconds(301)),
             compared: Some(NOON - Duration::days(2) - Duration::SECOND),
             sealed: Some(NOON - Duration::seconds(1_801)),
+            metered: Some(NOON - Duration::hours(6) - Duration::SECOND),
             watched: Some(NOON - Duration::seconds(301)),
             depth: Some(Depth {
                 due: 61,

@@ -102,6 +102,7 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
         (_, reconciled),
         (_, retired),
         (_, sealed),
+        (_, metered),
         (_, watched),
     ] = beats?;
     let reading = Reading {
@@ -110,6 +111,7 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
         retired,
         compared: compared?,
         sealed,
+        metered,
         watched,
         depth: depth.ok(),
         tally: tally?,

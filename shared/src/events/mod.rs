@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 pub use self::envelope::{Act, Actor, Change, Envelope, Via};
 use crate::{
     alerts::Alert,
+    costs::{Money, Month},
     dlq::Reason,
     ids::{AssetId, DeadLetterId, EventId, RunId, ShareId},
     reconcile::Findings,
@@ -213,6 +214,16 @@ pub enum Event {
     /// An operator takes that back.
     #[serde(rename = "freeze.restored")]
     FreezeRestored,
+    /// The cost report of a month is written down, of the organisation or of everybody together, and does
+    /// not change any more. The digests are SHA-256, in hexadecimal, of its JSON and of its table.
+    #[serde(rename = "cost-report.closed")]
+    CostReportClosed {
+        period: Month,
+        everybody: bool,
+        due: Money,
+        digest: String,
+        sheet: String,
+    },
 }
 
 /// What a viewer shows to a share link.
@@ -274,6 +285,7 @@ impl Event {
             | Self::ErrorBudgetRestored { .. }
             | Self::FreezeLifted { .. }
             | Self::FreezeRestored
+            | Self::CostReportClosed { .. }
             | Self::AuditExported { .. } => None,
         }
     }
@@ -286,11 +298,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stored_form_of_an_anomaly_is_stable() {
+    fn the_stored_form_of_late_comers_is_stable() {
         let share = Ulid::from_bytes([0; 16]).into();
         let spread = Event::LinkSpread { share, networks: 9 };
         let guessing = Event::TokenGuessing { tries: 20 };
+        let closed = Event::CostReportClosed {
+            period: "2026-01".parse().unwrap(),
+            everybody: true,
+            due: Money::of_micros(12_500_000),
+            digest: "aa".to_owned(),
+            sheet: "bb".to_owned(),
+        };
         for (event, json) in [
+            (
+                closed,
+                r#"{"type":"cost-report.closed","data":{"period":"2026-01","everybody":true,"due":"12.500000","digest":"aa","sheet":"bb"}}"#,
+            ),
             (
                 spread,
                 r#"{"type":"abuse.link-spread","data":{"share":"shr_00000000000000000000000000","networks":9}}"#,

@@ -226,6 +226,7 @@ fn jobs(look: &Look) -> Vec<JobBody> {
         Job::Reconcile => look.reading.reconciled,
         Job::Retire => look.reading.retired,
         Job::AuditSeal => look.reading.sealed,
+        Job::Usage => look.reading.metered,
         Job::Watch => look.reading.watched,
     };
     let body = |job: Job| JobBody {

@@ -16,16 +16,19 @@ pub enum Job {
     Retire,
     /// Seals the audit log.
     AuditSeal,
+    /// Learns what was used.
+    Usage,
     /// Adds up what was counted, and looks after vendors.
     Watch,
 }
 
 impl Job {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::DlqReplay,
         Self::Reconcile,
         Self::Retire,
         Self::AuditSeal,
+        Self::Usage,
         Self::Watch,
     ];
 
@@ -35,6 +38,7 @@ impl Job {
             Self::Reconcile => "reconcile",
             Self::Retire => "retire",
             Self::AuditSeal => "audit-seal",
+            Self::Usage => "usage",
             Self::Watch => "watch",
         }
     }

@@ -81,7 +81,7 @@ async fn traced<T, E>(
 }
 
 /// When each job last went well; `None` if it never did. One round trip.
-pub async fn last_successes(app: &Parts) -> Result<[(Job, Option<OffsetDateTime>); 5], StoreError> {
+pub async fn last_successes(app: &Parts) -> Result<[(Job, Option<OffsetDateTime>); 6], StoreError> {
     let keys = Job::ALL.map(|it| keys::job(it.name()));
     let leases: Vec<Option<Lease>> = app.store.get_many(&keys).await?;
     let mut leases = leases.into_iter();

@@ -274,7 +274,7 @@ impl Mux<'_> {
         }
     }
 
-    async fn page<T: DeserializeOwned>(
+    pub(super) async fn page<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         path: &[&str],
@@ -338,8 +338,10 @@ struct Named<T> {
 }
 
 #[derive(Deserialize)]
-struct Answer<T> {
-    data: T,
+pub(super) struct Answer<T> {
+    pub(super) data: T,
     #[serde(default)]
-    next_cursor: Option<String>,
+    pub(super) next_cursor: Option<String>,
+    #[serde(default)]
+    pub(super) total_row_count: Option<u64>,
 }

@@ -11,6 +11,7 @@ mod playback;
 mod signature;
 mod transport;
 mod types;
+mod usage;
 
 pub use self::{
     client::{AssetsPage, Cancellation, CreatedUpload, Deletion, FoundUpload, Mux, UploadOrder},
@@ -23,4 +24,5 @@ pub use self::{
     types::{
         AssetNews, AssetStage, Failure, MuxEvent, NotAnEvent, Subject, UploadNews, UploadStage,
     },
+    usage::{Delivered, DeliveredPage, Kept, KeptPage},
 };

@@ -22,6 +22,10 @@
 //! | Part of a body  | its owner's`#{sha256}#{n}` | `PART` | —                     | —        | —                    | —        | as its owner    |
 //! | Job             | `JOB#{name}`           | `LEASE`    | —                     | —        | —                    | —        | —               |
 //! | Comparison      | `JOB#compare`          | `PLACE`    | —                     | —        | —                    | —        | —               |
+//! | Usage           | `USAGE#{ten}`          | `{day}#{source}#{chunk}` | `USAGE#{month}` | `{day}#{source}#{ten}#{chunk}` | — | —   | —               |
+//! | How far usage is known | `JOB#usage`     | `PLACE`    | —                     | —        | —                    | —        | —               |
+//! | Closed cost report | `COSTS#{ten or ALL}` | `{month}#CLOSED` | —               | —        | —                    | —        | —               |
+//! | Costs at the beginning of a day | `COSTS#{ten or ALL}` | `{day}#SNAPSHOT` | —  | —        | —                    | —        | +400 days       |
 //! | Replay run      | `RUN#{run}`            | `RUN`      | —                     | —        | —                    | —        | +90 days        |
 //! | Census          | `CENSUS`               | `ASSETS`   | —                     | —        | —                    | —        | —               |
 //! | Breaker         | `VENDOR#{name}`        | `BREAKER`  | —                     | —        | —                    | —        | —               |
@@ -47,12 +51,15 @@
 //! and the archive of the others (get); who runs a job (get); dead letters that were tried in vain,
 //! by when they were first seen (gsi1); how far the comparison has come (get); what is being alerted of
 //! (get); webhooks of an hour (get, add); has this request been made (put if absent); may this subject once more (take a place); may a vendor be called (get); how many videos there are (get); what was
-//! refused, by the hour (query `pk`, add); what instances counted and nobody has folded (query `pk`), and
+//! refused, by the hour (query `pk`, add); what a tenant used, by day (query `pk`), and everybody (gsi1,
+//! by month); the report of a closed month, and how a month stood on a day (get);
+//! what instances counted and nobody has folded (query `pk`), and
 //! counts of hours and days (get).
 
 mod events;
 mod meter;
 mod shares;
+mod usage;
 
 use time::OffsetDateTime;
 use ulid::Ulid;
@@ -68,6 +75,10 @@ pub use self::{
         agenda_of_asset, agenda_of_share, agenda_until, asset_agenda, code, listed_share,
         restriction, share, share_agenda, share_also_of_asset, share_of_asset, share_of_recipient,
         share_of_tenant, shares_of, shares_of_asset, shares_of_recipient, sharing_policy,
+    },
+    usage::{
+        closed_report, cost_snapshot, usage, usage_between, usage_of_all, usage_of_all_by,
+        usage_of_source, usage_place,
     },
 };
 pub use super::key::{GSI1, GSI2, Key, Listing};

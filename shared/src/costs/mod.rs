@@ -1,0 +1,53 @@
+//! What the portal costs: prices, usage, and the report of a month.
+//!
+//! Owns: money, prices, what was used by whom, the report in its three forms, and the job `usage` that
+//! learns what was used. Does not own: what is done about spending.
+
+mod attribution;
+mod budgets;
+mod cells;
+mod chart;
+mod closing;
+mod collect;
+mod deductions;
+mod detail;
+mod error;
+mod forecast;
+mod http;
+mod job;
+mod model;
+mod money;
+mod notes;
+mod page;
+mod place;
+mod prices;
+mod report;
+mod rows;
+mod service;
+mod sheet;
+#[cfg(test)]
+mod sums;
+
+pub use self::{
+    attribution::{Part, divide},
+    budgets::Budgets,
+    closing::{Closed, Snapshot, closed, snapshot_of},
+    deductions::Deduction,
+    detail::{Of, Row},
+    error::CostsError,
+    forecast::{Ahead, Forecast, forecast},
+    http::{DIGEST, routes, schedule_routes},
+    job::{Learnt, UsageError, usage},
+    model::{Month, Quality, Tier, Unit, Use, Vendor, last_complete, midnight},
+    money::{Money, NotMoney, TooMuch},
+    notes::Note,
+    page::{Page, page},
+    prices::{Price, Prices, PricesError, Wanted},
+    report::{
+        BudgetUse, Facts, Line, Lines, Report, ReportError, THRESHOLDS, Told, by_day, priced,
+        report,
+    },
+    rows::{Amounts, How, Source, What, tell},
+    service::report_of,
+    sheet::{COLUMNS, sheet},
+};

@@ -1,0 +1,67 @@
+//! What a reader of a report has to know of its figures.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    model::{Unit, Vendor},
+    report::Facts,
+};
+
+/// What somebody should know who reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    pub code: String,
+    pub text: String,
+}
+
+impl Note {
+    pub fn new(code: &str, text: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            text: text.into(),
+        }
+    }
+}
+
+pub(super) fn notes(facts: &Facts<'_>) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let used: BTreeSet<Unit> = facts.used.iter().map(|it| it.unit).collect();
+    let unverified = facts.prices.prices.iter().filter(|it| !it.verified);
+    let unverified: BTreeSet<&str> = unverified
+        .filter(|it| used.contains(&it.unit))
+        .map(|it| it.unit.name())
+        .collect();
+    if !unverified.is_empty() {
+        let names: Vec<&str> = unverified.into_iter().collect();
+        notes.push(Note::new(
+            "prices-unverified",
+            format!(
+                "prices of {} that nobody has read at their source are in this report; see the list of prices, as of {}",
+                names.join(", "),
+                facts.prices.as_of
+            ),
+        ));
+    }
+    if facts.used.iter().any(|it| it.estimated) {
+        notes.push(Note::new(
+            "estimated",
+            "what is marked as estimated was counted by the portal and is on no bill yet",
+        ));
+    }
+    let aws = used.iter().any(|it| it.vendor() == Vendor::Aws);
+    let text = if aws {
+        "figures of AWS are never asked of Cost Explorer: they are estimated"
+    } else {
+        "nothing of AWS is in this report: Cost Explorer is not asked, and the portal has not counted it"
+    };
+    notes.push(Note::new("cost-explorer-not-asked", text));
+    if facts.tenant.is_some() {
+        notes.push(Note::new(
+            "list-prices",
+            "at list prices: what is free or credited is deducted from everybody's report only",
+        ));
+    }
+    notes
+}
