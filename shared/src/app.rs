@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     config::Config,
     dlq::DeadLetters,
+    guardrails::Acting,
     health::LastLook,
     ids::IdSource,
     limits::Refusing,
@@ -46,6 +47,8 @@ pub struct Parts {
     pub last_look: LastLook,
     /// What this process knows of those whom it calls.
     pub known: Known,
+    /// What this process knows of what acts for a budget.
+    pub acting: Acting,
     /// Counts what happens in this process.
     pub meter: Meter,
     pub traces: Traces,

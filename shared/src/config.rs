@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     address::PseudonymKey,
     costs::{Budgets, Prices},
+    guardrails::Rails,
     ids::{self, TenantId},
     limits::Limits,
     origin::Origin,
@@ -86,6 +87,9 @@ pub struct Config {
     /// `BUDGETS`: how much a month may cost at list prices, as `all=100,ten_…=20.50` in US dollars. Who is
     /// not named has no budget. Default: nobody has.
     pub budgets: Budgets,
+    /// `GUARDRAILS`: what is done when a budget is spent, as `cap-resolution=enforce,pause-links=off`. What is
+    /// not named is told of, and not done.
+    pub guardrails: Rails,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER_ARG`: where
     /// traces are sent, and which. Without the first, nothing is. None of them stops a start (S4-001).
     pub traces: traces::Settings,
@@ -138,6 +142,7 @@ impl Config {
         let limits = vars.limits("LIMITS");
         let prices = vars.prices("PRICES");
         let budgets = vars.budgets("BUDGETS");
+        let guardrails = vars.guardrails("GUARDRAILS");
         let traces = vars.traces();
         let days: Option<u16> = share_days;
         if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
@@ -174,6 +179,7 @@ impl Config {
                 limits: limits?,
                 prices: prices?,
                 budgets: budgets?,
+                guardrails: guardrails?,
                 traces,
             })
         };
@@ -284,6 +290,13 @@ impl Vars<'_> {
         }
     }
 
+    fn guardrails(&mut self, name: &str) -> Option<Rails> {
+        match Rails::read(&self.lookup_text(name).unwrap_or_default()) {
+            Ok(rails) => Some(rails),
+            Err(faults) => faults.iter().find_map(|it| self.fault(name, it)),
+        }
+    }
+
     /// What is wrong with these is no fault of the start.
     fn traces(&self) -> traces::Settings {
         traces::Settings::read(
@@ -346,6 +359,7 @@ mod tests {
             "MUX_TOKEN_SECRET" => None,
             "LIMITS" => Some("hunter2=1, uploads-per-user=enforce:0/60".to_owned()),
             "BUDGETS" => Some("all=1,hunter2=2".to_owned()),
+            "GUARDRAILS" => Some("hunter2=off".to_owned()),
             name => complete(name),
         })
         .unwrap_err();
@@ -357,7 +371,7 @@ mod tests {
              PSEUDONYM_KEY is shorter than 32 characters, LIMITS has no rule at place 1, \
              LIMITS has no good value for uploads-per-user, \
              PRICES is not the JSON of a list of prices (line 1, column 1), \
-             BUDGETS has no organisation at place 2"
+             BUDGETS has no organisation at place 2, GUARDRAILS has no guardrail at place 1"
         );
     }
 

@@ -96,6 +96,10 @@ kinds! {
     RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many requests";
     /// What can wait and may go wrong is refused while an error budget is spent.
     ChangesFrozen = "changes-frozen", LOCKED, "Changes are frozen";
+    /// The month's budget of the organisation, or of all together, is spent.
+    UploadsPaused = "uploads-paused", FORBIDDEN, "Uploads are paused";
+    /// The link cost so much that it was stopped.
+    SharePaused = "share-paused", FORBIDDEN, "This link is paused";
 }
 
 const FAULT: &str = "try again, or quote the request id to support";

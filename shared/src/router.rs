@@ -18,7 +18,7 @@ use tower_http::{
 use crate::{
     alerts,
     app::App,
-    assets, audit, costs, dlq, health,
+    assets, audit, costs, dlq, guardrails, health,
     http::BODY_LIMIT,
     limits, meter,
     problem::{self, Kind, Problem},
@@ -175,6 +175,7 @@ impl Deployable {
                 health::routes(),
                 alerts::routes(),
                 slo::routes(),
+                guardrails::routes(),
                 limits::routes(),
                 dlq::operators_routes(),
                 webhooks::operators_routes(),

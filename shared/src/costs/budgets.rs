@@ -38,6 +38,18 @@ impl Budgets {
         Err(faults)
     }
 
+    /// Whether nobody has one.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_none() && self.tenants.is_empty()
+    }
+
+    /// Whose there are: tenants', and without one that of everybody together.
+    pub fn whose(&self) -> impl Iterator<Item = Option<TenantId>> {
+        let all = self.all.map(|_| None);
+        all.into_iter()
+            .chain(self.tenants.keys().copied().map(Some))
+    }
+
     /// Of a tenant; without one, of everybody together.
     pub fn of(&self, tenant: Option<TenantId>) -> Option<Money> {
         match tenant {

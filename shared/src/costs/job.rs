@@ -9,6 +9,7 @@ use crate::{
     alerts,
     app::Parts,
     events::Act,
+    guardrails,
     ids::RunId,
     jobs::{self, Job},
     store::{Guard, StoreError, keys},
@@ -60,7 +61,9 @@ async fn run(app: &Parts, id: RunId) -> Result<Learnt, UsageError> {
     round.delivered().await?;
     round.kept().await?;
     round.snapshot().await?;
-    round.close(&Act::of_job(Job::Usage.name(), id)).await?;
+    let act = Act::of_job(Job::Usage.name(), id);
+    round.close(&act).await?;
+    round.guard(&act).await;
     let did = round.did;
     tracing::info!(
         job = Job::Usage.name(),
@@ -146,6 +149,13 @@ impl Round<'_> {
             self.save().await?;
         }
         Ok(())
+    }
+
+    /// What was learnt may be more than a budget allows.
+    async fn guard(&mut self, act: &Act) {
+        if let Err(error) = Box::pin(guardrails::look(self.collecting.app, act)).await {
+            self.fail(&error);
+        }
     }
 
     fn fail(&mut self, error: &(dyn std::error::Error + 'static)) {

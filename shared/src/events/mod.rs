@@ -11,6 +11,7 @@ use crate::{
     alerts::Alert,
     costs::{Money, Month},
     dlq::Reason,
+    guardrails::{Mode, Rail},
     ids::{AssetId, DeadLetterId, EventId, RunId, ShareId},
     reconcile::Findings,
     shares::{Cut, Policy},
@@ -214,6 +215,30 @@ pub enum Event {
     /// An operator takes that back.
     #[serde(rename = "freeze.restored")]
     FreezeRestored,
+    /// This part of a month's budget is spent, in percent.
+    #[serde(rename = "budget.reached")]
+    BudgetReached { percent: u64 },
+    /// A guardrail acts from now on, or would.
+    #[serde(rename = "guardrail.began")]
+    GuardrailBegan { rail: Rail, mode: Mode },
+    /// It does not any more.
+    #[serde(rename = "guardrail.ended")]
+    GuardrailEnded { rail: Rail },
+    /// An operator has it do nothing until the month ends. Why is a personal field.
+    #[serde(rename = "guardrail.lifted")]
+    GuardrailLifted { rail: Rail },
+    /// An operator takes that back.
+    #[serde(rename = "guardrail.restored")]
+    GuardrailRestored { rail: Rail },
+    /// A link costs so much that it opens for nobody, or would.
+    #[serde(rename = "guardrail.link-paused")]
+    LinkPaused { share: ShareId, mode: Mode },
+    /// An operator lets it open all the same. Why is a personal field.
+    #[serde(rename = "guardrail.link-resumed")]
+    LinkResumed { share: ShareId },
+    /// An operator takes that back.
+    #[serde(rename = "guardrail.link-paused-again")]
+    LinkPausedAgain { share: ShareId },
     /// The cost report of a month is written down, of the organisation or of everybody together, and does
     /// not change any more. The digests are SHA-256, in hexadecimal, of its JSON and of its table.
     #[serde(rename = "cost-report.closed")]
@@ -264,6 +289,9 @@ impl Event {
             | Self::ShareExpired { share }
             | Self::ShareCut { share, .. }
             | Self::ShareCutting { share, .. }
+            | Self::LinkPaused { share, .. }
+            | Self::LinkResumed { share }
+            | Self::LinkPausedAgain { share }
             | Self::LinkSpread { share, .. } => Some(share.to_string()),
             Self::LetterStuck { .. }
             | Self::LetterParked { .. }
@@ -285,6 +313,11 @@ impl Event {
             | Self::ErrorBudgetRestored { .. }
             | Self::FreezeLifted { .. }
             | Self::FreezeRestored
+            | Self::BudgetReached { .. }
+            | Self::GuardrailBegan { .. }
+            | Self::GuardrailEnded { .. }
+            | Self::GuardrailLifted { .. }
+            | Self::GuardrailRestored { .. }
             | Self::CostReportClosed { .. }
             | Self::AuditExported { .. } => None,
         }

@@ -59,7 +59,7 @@ impl Rail {
 }
 
 /// Whether something is done, or only told of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     Off,
@@ -333,7 +333,8 @@ mod tests {
         own.lifted.insert(Rail::PauseUploads, lifted);
         assert!(!state.acts(&enforced(), Rail::PauseUploads, tenant(1)));
         let (next, changes) = state.after("2026-02", &[spent(Whose::All, 0)]);
-        let ended = [Rail::CapResolution, Rail::PauseUploads].map(|it| Change::Ended(Whose::All, it));
+        let ended =
+            [Rail::CapResolution, Rail::PauseUploads].map(|it| Change::Ended(Whose::All, it));
         assert_eq!(changes, ended);
         let (next, _) = next.after("2026-02", &[spent(Whose::All, 10_000)]);
         assert!(next.acts(&enforced(), Rail::PauseUploads, tenant(1)));

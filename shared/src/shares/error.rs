@@ -18,6 +18,8 @@ pub enum ShareError {
     Expired,
     #[error("share link is revoked")]
     Revoked,
+    #[error("share link is paused: it costs too much")]
+    Paused,
     #[error("the video of the share link is not ready")]
     NotReady,
     #[error("the video of the share link is deleted")]
@@ -58,6 +60,10 @@ impl From<ShareError> for Problem {
         match error {
             ShareError::Unknown => Self::new(Kind::NotFound, "no such share link"),
             ShareError::Expired => Self::new(Kind::ShareExpired, "ask its owner for a new one"),
+            ShareError::Paused => Self::new(
+                Kind::SharePaused,
+                "it was watched far more than expected; ask its owner",
+            ),
             ShareError::Revoked => Self::new(Kind::ShareRevoked, "ask its owner for a new one"),
             ShareError::NotReady => Self::new(Kind::AssetNotReady, "it is still being made")
                 .retry_after(NOT_READY_PAUSE),

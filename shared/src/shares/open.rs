@@ -16,10 +16,11 @@ use crate::{
     app::Parts,
     assets::{Asset, Status},
     events::{Act, Actor, Event},
+    guardrails,
     ids::{AssetId, RequestId, UserId},
     limits,
     metrics::{self, Metric},
-    mux::{Audience, PlaybackId, SigningError, Terms},
+    mux::{Audience, PlaybackId, Resolution, SigningError, Terms},
     store::keys,
     telemetry, traces,
 };
@@ -91,6 +92,12 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
         Box::pin(refused(app, &act, &link, &refusal)).await;
         return Err(refusal);
     }
+    let acting = guardrails::known(app).await;
+    if acting.pauses(&app.config.guardrails, link.tenant, link.id) {
+        Box::pin(refused(app, &act, &link, &ShareError::Paused)).await;
+        return Err(ShareError::Paused);
+    }
+    let cap = acting.cap(&app.config.guardrails, link.tenant);
     let asset = asset.filter(|it| it.tenant == link.tenant);
     let asset = playable(asset, now)?;
     let network = asked.address.map(|it| network(app, it));
@@ -123,7 +130,7 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
         }
     };
     let (link, plays) = plays(app, &act, link, &asset, event, now).await?;
-    let signed = sign(app, &link, &plays, asked.extras, now)?;
+    let signed = sign(app, &link, &plays, asked.extras, cap, now)?;
     // Who goes on keeps what they have.
     let kept = asked.grant.filter(|_| renews);
     let grant = kept.or_else(|| app.grants.write(link.id, &grant));
@@ -296,6 +303,7 @@ fn sign(
     link: &ShareLink,
     plays: &Plays,
     extras: Extras,
+    cap: Option<Resolution>,
     now: OffsetDateTime,
 ) -> Result<SignedAddresses, SigningError> {
     let wanted = match plays {
@@ -303,7 +311,7 @@ fn sign(
         Plays::Shared(_) => link.shared_expiry(now),
     };
     let terms = Terms {
-        resolution: link.rules.resolution,
+        resolution: link.rules.resolution.into_iter().chain(cap).min(),
         restriction: link.rules.restriction.clone(),
     };
     let mut expires_at = wanted;

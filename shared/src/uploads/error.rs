@@ -12,6 +12,8 @@ use crate::{
 pub enum UploadError {
     #[error("{0}")]
     Field(&'static str),
+    #[error("uploads are paused: a budget is spent")]
+    Paused,
     #[error("the page is not one of ours")]
     Origin,
     #[error("the idempotency key belongs to another request")]
@@ -43,6 +45,10 @@ impl From<UploadError> for Problem {
                 Self::new(Kind::UploadInProgress, "ask again with the same key")
                     .retry_after(seconds)
             }
+            UploadError::Paused => Self::new(
+                Kind::UploadsPaused,
+                "the month's budget is spent; who operates the portal can lift this",
+            ),
             UploadError::NotCancellable => {
                 Self::new(Kind::UploadNotCancellable, "delete the video instead")
             }

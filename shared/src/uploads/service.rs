@@ -11,6 +11,7 @@ use crate::{
     assets::{self, Asset, Ending, Lifecycle, Stamp, Status},
     auth::Member,
     events::Event,
+    guardrails::{self, Rail},
     ids::AssetId,
     limits::{self, Allowance, LimitError, Rule},
     mux::{
@@ -70,7 +71,7 @@ pub(super) async fn create(
     let held = held.map_err(MuxError::from);
     let Some(key) = key else {
         held?;
-        let taken = take(app, member).await?;
+        let taken = may_begin(app, member).await?;
         app.store.commit(writes).await?;
         assets::begun(app, &asset);
         return begin(app, member, asset, Undo::Row(None, taken), origin).await;
@@ -78,13 +79,17 @@ pub(super) async fn create(
     let key = keys::once(member.user, &key.digest(member.tenant));
     let once = Once::new(asset.id, order.fingerprint(origin.as_str()), now);
     let taken = match held {
-        Ok(()) => take(app, member).await.map_err(UploadError::from),
+        Ok(()) => may_begin(app, member).await,
         Err(error) => Err(error.into()),
     };
     let allowance = match taken {
         Ok(allowance) => allowance,
         // What was begun before is answered all the same.
-        Err(error @ (UploadError::Limit(LimitError::Limited { .. }) | UploadError::Mux(_))) => {
+        Err(
+            error @ (UploadError::Limit(LimitError::Limited { .. })
+            | UploadError::Mux(_)
+            | UploadError::Paused),
+        ) => {
             let first: Option<Once> = app.store.get(&key).await?;
             first.ok_or(error)?;
             return resume(app, member, key, &once, origin).await;
@@ -110,10 +115,14 @@ pub(super) async fn create(
     }
 }
 
-/// One more upload of this person today.
-async fn take(app: &Parts, member: &Member) -> Result<Allowance, LimitError> {
+/// One more upload of this person today, if their month's budget allows any.
+async fn may_begin(app: &Parts, member: &Member) -> Result<Allowance, UploadError> {
+    let acting = guardrails::known(app).await;
+    if acting.acts(&app.config.guardrails, Rail::PauseUploads, member.tenant) {
+        return Err(UploadError::Paused);
+    }
     let user = member.user.to_string();
-    limits::take(app, Rule::UploadsPerUser, &user, None).await
+    Ok(limits::take(app, Rule::UploadsPerUser, &user, None).await?)
 }
 
 /// The same request again: the same answer, or the rest of the work if nobody is at it any more.

@@ -6,10 +6,13 @@ use time::Duration;
 use crate::{
     alerts,
     app::Parts,
+    events::Act,
+    guardrails,
     ids::RunId,
     jobs::{self, Job},
     meter, slo,
     store::StoreError,
+    telemetry,
 };
 
 /// How long one run adds up. The next one begins a minute after it did.
@@ -47,6 +50,11 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, WatchError> {
         tracing::warn!(records, "there was no time to add up everything");
     }
     slo::watch(app, id, &folded.counted).await?;
+    let act = Act::of_job(Job::Watch.name(), id);
+    if let Err(error) = guardrails::look_if_told(app, &act).await {
+        let error = telemetry::chain(&error);
+        tracing::warn!(error, "what Mux told of traffic was not looked at");
+    }
     Ok(Pass {
         folded: folded.records,
     })

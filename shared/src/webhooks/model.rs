@@ -70,9 +70,16 @@ impl Effect {
     }
 }
 
+/// Mux delivers so much that it tells of it: a sign of spending
+/// (mux.com/docs/core/listen-for-webhooks).
+pub(super) const MUCH_TRAFFIC: &str = "video.delivery.high_traffic";
+
 /// What an event makes of what is known: the same for a webhook, a replay and a rehearsal. The asset
 /// is the next one, if there is anything new.
 pub(super) fn plan(before: Option<&Asset>, event: &MuxEvent) -> (Outcome, Option<Asset>) {
+    if event.kind == MUCH_TRAFFIC {
+        return (Outcome::Ignored, None); // it is about no video of its own
+    }
     let Some(before) = before else {
         return (Outcome::Unmatched, None);
     };

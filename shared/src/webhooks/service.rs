@@ -9,13 +9,14 @@ use axum::http::HeaderMap;
 
 use super::{
     WebhookError,
-    model::{Effect, KEPT_MAX, Outcome, RECEIPT_LIFE, Receipt, plan},
+    model::{Effect, KEPT_MAX, MUCH_TRAFFIC, Outcome, RECEIPT_LIFE, Receipt, plan},
 };
 use crate::{
     app::Parts,
     assets::{self, Asset, Pointer, Way},
     dlq::{self, DeadLetter, HEADERS, RawBody, Reason},
     events::{Act, Actor, Via},
+    guardrails,
     ids::{AssetId, RequestId},
     metrics::{self, Metric},
     mux::{MuxAssetId, MuxEvent, MuxEventId, MuxUploadId, Subject},
@@ -79,6 +80,9 @@ pub(super) async fn receive(app: &Parts, it: Incoming<'_>) -> Result<Outcome, We
         Ok(Ok(effect)) => {
             let now = app.clock.now();
             metrics::emit(now, Metric::WebhookLag, metrics::millis(now - event.at));
+            if event.kind == MUCH_TRAFFIC {
+                guardrails::much_traffic(app).await;
+            }
             return Ok(effect.outcome);
         }
         Ok(Err(error)) => WebhookError::Store(error),

@@ -77,8 +77,8 @@ pub use self::{
         share_of_tenant, shares_of, shares_of_asset, shares_of_recipient, sharing_policy,
     },
     usage::{
-        closed_report, cost_snapshot, usage, usage_between, usage_of_all, usage_of_all_by,
-        usage_of_source, usage_place,
+        closed_report, cost_snapshot, guardrails, much_traffic, usage, usage_between, usage_of_all,
+        usage_of_all_by, usage_of_source, usage_place,
     },
 };
 pub use super::key::{GSI1, GSI2, Key, Listing};

@@ -64,6 +64,16 @@ pub fn cost_snapshot(whose: &str, day: Date) -> Key {
     Key::new(format!("COSTS#{whose}"), format!("{day}#SNAPSHOT"))
 }
 
+/// What acts for a budget that is spent.
+pub fn guardrails() -> Key {
+    Key::new("GUARDRAILS".to_owned(), "STATE")
+}
+
+/// Mux told of much traffic, and nobody has looked since.
+pub fn much_traffic() -> Key {
+    Key::new("GUARDRAILS".to_owned(), "TRAFFIC")
+}
+
 /// How far usage is known.
 pub fn usage_place() -> Key {
     Key::new("JOB#usage".to_owned(), "PLACE")
