@@ -19,6 +19,7 @@ use crate::{
     shares::Grants,
     store::Store,
     traces::Traces,
+    vendors::StatusPage,
     webhooks::Counting,
 };
 
@@ -34,6 +35,8 @@ pub struct Parts {
     pub dead_letters: DeadLetters,
     /// Behind [`Parts::mux`].
     pub(crate) mux_api: MuxApi,
+    /// Nothing, where it is switched off.
+    pub mux_status: Option<StatusPage>,
     pub playback: PlaybackSigner,
     pub webhooks: WebhookVerifier,
     pub sessions: Sessions,

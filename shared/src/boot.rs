@@ -27,6 +27,7 @@ use crate::{
     store::{Store, keys},
     telemetry,
     traces::Traces,
+    vendors::StatusPage,
     webhooks::Counting,
 };
 
@@ -168,6 +169,7 @@ pub fn assemble(
             config.mux_token_id.clone(),
             config.mux_token_secret.clone(),
         )?,
+        mux_status: config.mux_status.clone().map(StatusPage::new).transpose()?,
         playback: PlaybackSigner::new(
             &config.mux_signing_key_id,
             &config.mux_signing_private_key,

@@ -18,6 +18,7 @@ pub mod events;
 pub mod health;
 pub mod http;
 pub mod ids;
+pub mod incidents;
 pub mod jobs;
 #[cfg(feature = "lambda")]
 pub mod lambda;

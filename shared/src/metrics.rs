@@ -135,6 +135,10 @@ metrics! {
     AuditSealAge in Seconds;
     /// Time since what was counted was last added up, and vendors looked after.
     WatchAge in Seconds;
+    /// Incidents that are not over.
+    IncidentsOpen in Count;
+    /// An incident that nobody took care of for a quarter of an hour (S0-045).
+    IncidentsEscalated in Count;
 
     /// Spans of traces that were not sent: their collector did not take them.
     SpansDropped in Count;

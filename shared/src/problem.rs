@@ -94,6 +94,8 @@ kinds! {
     SharingPolicy = "sharing-policy", UNPROCESSABLE_ENTITY, "Your organisation does not allow this";
     /// Too often in the time that a limit looks at.
     RateLimited = "rate-limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// A step that an incident does not take from where it stands.
+    IncidentState = "incident-state", CONFLICT, "The incident is not there yet, or is beyond that";
 }
 
 const FAULT: &str = "try again, or quote the request id to support";

@@ -20,7 +20,7 @@ use crate::{
     app::App,
     assets, audit, dlq, health,
     http::BODY_LIMIT,
-    limits, meter,
+    incidents, limits, meter,
     problem::{self, Kind, Problem},
     reconcile, shares, telemetry, traces, uploads, vendors, webhooks,
 };
@@ -157,6 +157,7 @@ impl Deployable {
                 webhooks::operators_routes(),
                 reconcile::operators_routes(),
                 assets::operators_routes(),
+                incidents::routes(),
             ]
             .into_iter()
             .flatten()

@@ -10,7 +10,8 @@ pub use self::envelope::{Act, Actor, Change, Envelope, Via};
 use crate::{
     alerts::Alert,
     dlq::Reason,
-    ids::{AssetId, DeadLetterId, EventId, RunId, ShareId},
+    ids::{AssetId, DeadLetterId, EventId, IncidentId, RunId, ShareId},
+    incidents::Matter,
     reconcile::Findings,
     shares::{Cut, Policy},
     webhooks::Outcome,
@@ -193,6 +194,31 @@ pub enum Event {
     /// It works again; for so long it was not called.
     #[serde(rename = "breaker.closed")]
     BreakerClosed { vendor: String, seconds: u64 },
+    /// Something went wrong, or did again.
+    #[serde(rename = "incident.opened")]
+    IncidentOpened {
+        incident: IncidentId,
+        #[serde(flatten)]
+        matter: Matter,
+    },
+    /// It is worse than it seemed, or was noticed in another way, too.
+    #[serde(rename = "incident.updated")]
+    IncidentUpdated { incident: IncidentId },
+    /// Somebody takes care of it.
+    #[serde(rename = "incident.acknowledged")]
+    IncidentAcknowledged { incident: IncidentId },
+    /// It hurts nobody any more.
+    #[serde(rename = "incident.mitigated")]
+    IncidentMitigated { incident: IncidentId },
+    /// It is over.
+    #[serde(rename = "incident.closed")]
+    IncidentClosed { incident: IncidentId },
+    /// What is to be learnt from it is learnt.
+    #[serde(rename = "incident.reviewed")]
+    IncidentReviewed { incident: IncidentId },
+    /// Nobody took care of it for a quarter of an hour (S0-045).
+    #[serde(rename = "incident.escalated")]
+    IncidentEscalated { incident: IncidentId },
 }
 
 /// What a viewer shows to a share link.
@@ -250,6 +276,13 @@ impl Event {
             | Self::AuditErased { .. }
             | Self::BreakerOpened { .. }
             | Self::BreakerClosed { .. }
+            | Self::IncidentOpened { .. }
+            | Self::IncidentUpdated { .. }
+            | Self::IncidentAcknowledged { .. }
+            | Self::IncidentMitigated { .. }
+            | Self::IncidentClosed { .. }
+            | Self::IncidentReviewed { .. }
+            | Self::IncidentEscalated { .. }
             | Self::AuditExported { .. } => None,
         }
     }
@@ -260,13 +293,22 @@ mod tests {
     use ulid::Ulid;
 
     use super::*;
+    use crate::resilience::Vendor;
 
     #[test]
     fn the_stored_form_of_an_anomaly_is_stable() {
         let share = Ulid::from_bytes([0; 16]).into();
         let spread = Event::LinkSpread { share, networks: 9 };
         let guessing = Event::TokenGuessing { tries: 20 };
+        let opened = Event::IncidentOpened {
+            incident: Ulid::from_bytes([0; 16]).into(),
+            matter: Matter::VendorOutage(Vendor::Mux),
+        };
         for (event, json) in [
+            (
+                opened,
+                r#"{"type":"incident.opened","data":{"incident":"inc_00000000000000000000000000","kind":"vendor-outage","subject":"mux"}}"#,
+            ),
             (
                 spread,
                 r#"{"type":"abuse.link-spread","data":{"share":"shr_00000000000000000000000000","networks":9}}"#,

@@ -24,6 +24,8 @@ pub(super) struct Signs {
     pub vendors: Health,
     /// Alerts that stand.
     pub alerts: usize,
+    /// Incidents that are not over.
+    pub incidents: usize,
     /// Somebody has switched something off that protects people.
     pub warnings: usize,
 }
@@ -35,7 +37,8 @@ impl Signs {
         if !self.table {
             return Health::Unhealthy;
         }
-        let calm = self.vendors == Health::Healthy && self.alerts + self.warnings == 0;
+        let calm =
+            self.vendors == Health::Healthy && self.alerts + self.incidents + self.warnings == 0;
         if calm {
             Health::Healthy
         } else {
@@ -64,6 +67,7 @@ mod tests {
             table: true,
             vendors: Health::Healthy,
             alerts: 0,
+            incidents: 0,
             warnings: 0,
         };
         assert_eq!(well.health(), Health::Healthy);
@@ -90,6 +94,13 @@ mod tests {
                 Health::Degraded,
             ),
             (Signs { alerts: 1, ..well }, Health::Degraded),
+            (
+                Signs {
+                    incidents: 1,
+                    ..well
+                },
+                Health::Degraded,
+            ),
             (
                 Signs {
                     warnings: 1,
