@@ -20,6 +20,7 @@ use crate::{
     shares::Grants,
     store::Store,
     traces::Traces,
+    vendors::StatusPage,
     webhooks::Counting,
 };
 
@@ -35,6 +36,8 @@ pub struct Parts {
     pub dead_letters: DeadLetters,
     /// Behind [`Parts::mux`].
     pub(crate) mux_api: MuxApi,
+    /// Nothing, where it is switched off.
+    pub mux_status: Option<StatusPage>,
     pub playback: PlaybackSigner,
     pub webhooks: WebhookVerifier,
     pub sessions: Sessions,

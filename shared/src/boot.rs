@@ -28,6 +28,7 @@ use crate::{
     store::{Store, keys},
     telemetry,
     traces::Traces,
+    vendors::StatusPage,
     webhooks::Counting,
 };
 
@@ -179,6 +180,7 @@ pub fn assemble(
             config.mux_token_id.clone(),
             config.mux_token_secret.clone(),
         )?,
+        mux_status: config.mux_status.clone().map(StatusPage::new).transpose()?,
         playback: PlaybackSigner::new(
             &config.mux_signing_key_id,
             &config.mux_signing_private_key,

@@ -52,6 +52,9 @@ pub struct Config {
     pub mux_stream: Url,
     /// `MUX_IMAGE_URL`: where viewers fetch pictures. Default `https://image.mux.com`.
     pub mux_image: Url,
+    /// `MUX_STATUS_URL`: the summary of Mux's status page, as Atlassian Statuspage writes it; `off`, or
+    /// nothing in it, switches it off. Default `https://status.mux.com/api/v2/summary.json`.
+    pub mux_status: Option<Url>,
     /// `CLERK_ISSUER`: the exact `iss` of session tokens.
     pub clerk_issuer: String,
     /// `CLERK_JWKS_URL`: where its keys are. Default: the issuer's `/.well-known/jwks.json`.
@@ -126,6 +129,10 @@ impl Config {
         let mux_api = vars.url("MUX_API_URL", Some("https://api.mux.com"));
         let mux_stream = vars.url("MUX_STREAM_URL", Some("https://stream.mux.com"));
         let mux_image = vars.url("MUX_IMAGE_URL", Some("https://image.mux.com"));
+        let mux_status = vars.url_or_off(
+            "MUX_STATUS_URL",
+            "https://status.mux.com/api/v2/summary.json",
+        );
         // Without an issuer there is no default, and one complaint is enough.
         let clerk_jwks = jwks.and_then(|jwks| vars.url("CLERK_JWKS_URL", Some(&jwks)));
         let allowed_origins = vars.list("ALLOWED_ORIGINS");
@@ -164,6 +171,7 @@ impl Config {
                 mux_api: mux_api?,
                 mux_stream: mux_stream?,
                 mux_image: mux_image?,
+                mux_status,
                 clerk_issuer: clerk_issuer?,
                 clerk_jwks: clerk_jwks?,
                 allowed_origins,
@@ -265,6 +273,14 @@ impl Vars<'_> {
         match url.scheme() {
             "http" | "https" => Some(url),
             _ => self.fault(name, "is not an http or https URL"),
+        }
+    }
+
+    /// An address of something that is not needed. Here nothing in a variable means nothing.
+    fn url_or_off(&mut self, name: &str, default: &str) -> Option<Url> {
+        match (self.lookup)(name).as_deref().map(str::trim) {
+            Some("" | "off") => None,
+            Some(_) | None => self.url(name, Some(default)),
         }
     }
 

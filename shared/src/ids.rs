@@ -85,6 +85,8 @@ ids! {
     RunId = "run";
     /// What an instance counted and wrote at once.
     RecordId = "rec";
+    /// Something that went wrong, until somebody has looked back at it.
+    IncidentId = "inc";
     /// One viewing session of a share link.
     SessionId = "ses";
 }

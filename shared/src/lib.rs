@@ -20,6 +20,7 @@ pub mod guardrails;
 pub mod health;
 pub mod http;
 pub mod ids;
+pub mod incidents;
 pub mod jobs;
 #[cfg(feature = "lambda")]
 pub mod lambda;

@@ -145,6 +145,10 @@ metrics! {
     BudgetsBurning in Count;
     /// Objectives whose error budget of thirty days is spent.
     BudgetsSpent in Count;
+    /// Incidents that are not over.
+    IncidentsOpen in Count;
+    /// An incident that nobody took care of for a quarter of an hour (S0-045).
+    IncidentsEscalated in Count;
 
     /// Spans of traces that were not sent: their collector did not take them.
     SpansDropped in Count;

@@ -100,6 +100,8 @@ kinds! {
     UploadsPaused = "uploads-paused", FORBIDDEN, "Uploads are paused";
     /// The link cost so much that it was stopped.
     SharePaused = "share-paused", FORBIDDEN, "This link is paused";
+    /// A step that an incident does not take from where it stands.
+    IncidentState = "incident-state", CONFLICT, "The incident is not there yet, or is beyond that";
 }
 
 const FAULT: &str = "try again, or quote the request id to support";

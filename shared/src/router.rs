@@ -20,7 +20,7 @@ use crate::{
     app::App,
     assets, audit, costs, dlq, guardrails, health,
     http::BODY_LIMIT,
-    limits, meter,
+    incidents, limits, meter,
     problem::{self, Kind, Problem},
     reconcile, shares,
     slo::{self, Objective},
@@ -181,6 +181,7 @@ impl Deployable {
                 webhooks::operators_routes(),
                 reconcile::operators_routes(),
                 assets::operators_routes(),
+                incidents::routes(),
             ]
             .into_iter()
             .flatten()

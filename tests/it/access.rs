@@ -81,6 +81,11 @@ fn operators_table() -> Vec<Row> {
         ),
         row(Method::GET, "/api/debug/mux-assets", operators),
         row(Method::GET, "/api/ops/limits", operators),
+        row(Method::GET, "/api/ops/incidents", operators),
+        with(
+            || json!({"step": "acknowledge"}),
+            row(Method::POST, "/api/ops/incidents/{id}", operators_of_none),
+        ),
         row(Method::GET, "/api/ops/dead-letters", operators),
         row(Method::GET, "/api/ops/dead-letters/{id}", operators_of_none),
         with(
@@ -232,6 +237,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         let named = match row.path {
             path if path.contains("/shares/{id}") => text(&share, "id"),
             path if path.contains("/dead-letters/{id}") => "dlq_01KE6P4YM00000000000000000",
+            path if path.contains("/incidents/{id}") => "inc_01KE6P4YM00000000000000000",
             path if path.contains("/replay-runs/{id}") => "run_01KE6P4YM00000000000000000",
             _ => id,
         };

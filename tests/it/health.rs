@@ -98,13 +98,16 @@ async fn operators_are_told_in_the_founding_documents_words_and_a_little_more() 
                 {
                     "name": "mux", "health": "healthy", "circuitBreaker": breaker,
                     "calls": 16, "heldBack": 0, "attempts": 16, "retries": 0, "failures": 0,
+                    "statusPage": {"indicator": "none", "since": "2026-01-05T09:00:00Z", "readAt": asked},
                 },
                 {
                     "name": "mail", "health": "healthy", "circuitBreaker": breaker,
                     "calls": 0, "heldBack": 0, "attempts": 0, "retries": 0, "failures": 0,
+                    "statusPage": null,
                 },
             ],
             "alerts": [],
+            "incidents": [],
             "warnings": [],
         })
     );

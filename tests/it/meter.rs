@@ -150,7 +150,7 @@ async fn each_record_counts_once_wherever_the_job_dies() {
     let test = metered().await;
     let (start, others) = (test.clock.now(), others(&test));
     let mut expected = 0;
-    let mut round = async |dies: Option<(u32, bool)>| {
+    let mut round = async |dies: Option<u32>| {
         test.clock.advance(61.seconds());
         for other in &others {
             let ada = test.ada().by(other);
@@ -159,8 +159,8 @@ async fn each_record_counts_once_wherever_the_job_dies() {
         }
         test.clock.advance(15.seconds());
         test.table.calls();
-        if let Some((calls, done)) = dies {
-            test.table.dies_after(calls, done);
+        if let Some(calls) = dies {
+            test.table.dies_after(calls);
         }
         let answer = test.woken("watch").await;
         let made: u32 = test.table.calls().values().sum();
@@ -175,12 +175,10 @@ async fn each_record_counts_once_wherever_the_job_dies() {
     assert!(all > 8, "{all}");
     let mut failed = 0;
     for calls in 0..all {
-        for done in [false, true] {
-            let (status, _) = round(Some((calls, done))).await;
-            failed += u32::from(status.is_server_error());
-        }
+        let (status, _) = round(Some(calls)).await;
+        failed += u32::from(status.is_server_error());
     }
-    assert!(failed > 6, "{failed}");
+    assert!(failed > 3, "{failed}");
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ fn every_problem_is_explained() {
     }
     insta::assert_snapshot!(
         Kind::ALL.iter().map(|it| it.row().0).collect::<Vec<_>>().join(" "),
-        @"internal invalid-request not-found method-not-allowed too-large invalid-field unauthenticated forbidden origin-not-allowed conflict idempotency-key-reused upload-in-progress upload-not-cancellable video-service-busy video-service-refused asset-not-ready asset-deleted share-revoked share-expired invalid-signature not-an-event unavailable letter-waiting share-sign-in-required share-password-required share-password-wrong share-code-required share-code-wrong sharing-policy rate-limited changes-frozen"
+        @"internal invalid-request not-found method-not-allowed too-large invalid-field unauthenticated forbidden origin-not-allowed conflict idempotency-key-reused upload-in-progress upload-not-cancellable video-service-busy video-service-refused asset-not-ready asset-deleted share-revoked share-expired invalid-signature not-an-event unavailable letter-waiting share-sign-in-required share-password-required share-password-wrong share-code-required share-code-wrong sharing-policy rate-limited changes-frozen uploads-paused share-paused incident-state"
     );
 }
 

@@ -52,6 +52,10 @@ pub(crate) fn variables_with(
         ("MUX_IMAGE_URL", format!("{url}/mux/image")),
         ("MUX_SIGNING_KEY_ID", key.id.clone()),
         ("MUX_SIGNING_PRIVATE_KEY", key.private_key.clone()),
+        (
+            "MUX_STATUS_URL",
+            format!("{url}/mux/status/api/v2/summary.json"),
+        ),
         ("MUX_STREAM_URL", format!("{url}/mux/stream")),
         ("MUX_TOKEN_ID", MUX_TOKEN_ID.to_owned()),
         ("MUX_TOKEN_SECRET", MUX_TOKEN_SECRET.to_owned()),

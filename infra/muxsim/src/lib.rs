@@ -26,6 +26,7 @@ mod restrictions;
 mod signed;
 mod sim;
 mod state;
+mod status;
 mod trouble;
 mod underway;
 mod usage;
@@ -39,5 +40,6 @@ pub use self::{
     options::{Clock, Endpoint, Options, Post},
     sim::{OpenError, Sim},
     state::StateError,
+    status::{Indicator, Status},
     webhooks::{Delivered, sign},
 };

@@ -4,7 +4,7 @@ use std::{
     panic::AssertUnwindSafe,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -29,6 +29,7 @@ use crate::{
     options::Options,
     signed::PathSigner,
     state::{Kind, State, StateError},
+    status::{self, Status},
     underway::{Receivers, Watches},
     usage,
     webhooks::{self, Delivered},
@@ -54,6 +55,7 @@ struct Inner {
     paths: PathSigner,
     allowance: Allowance,
     dice: Dice,
+    status: Mutex<Status>,
     /// How far the stand-in's time is ahead of the world's, in milliseconds.
     ahead: AtomicI64,
     http: reqwest::Client,
@@ -114,6 +116,7 @@ impl Sim {
             ids,
             allowance: Allowance::default(),
             dice: Dice::new(options.faults.clone()),
+            status: Mutex::default(),
             ahead: ahead.unwrap_or(0).into(),
             paths: PathSigner::new(&secret).ok_or(OpenError::Secret)?,
             http: reqwest::Client::builder()
@@ -141,6 +144,7 @@ impl Sim {
         Router::new()
             .merge(api::router(self))
             .merge(control::router())
+            .merge(status::router())
             .merge(ingest::router())
             .merge(delivery::router())
             .fallback(api::unknown)
@@ -227,6 +231,16 @@ impl Sim {
     /// What goes wrong on purpose from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.0.dice.set(faults);
+    }
+
+    /// What the status page says from now on.
+    pub fn set_status(&self, status: Status) {
+        *self.0.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let status = self.0.status.lock();
+        status.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What has gone wrong on purpose, oldest first.

@@ -12,7 +12,8 @@ use crate::{
     costs::{Money, Month},
     dlq::Reason,
     guardrails::{Mode, Rail},
-    ids::{AssetId, DeadLetterId, EventId, RunId, ShareId},
+    ids::{AssetId, DeadLetterId, EventId, IncidentId, RunId, ShareId},
+    incidents::Matter,
     reconcile::Findings,
     shares::{Cut, Policy},
     slo::Objective,
@@ -249,6 +250,31 @@ pub enum Event {
         digest: String,
         sheet: String,
     },
+    /// Something went wrong, or did again.
+    #[serde(rename = "incident.opened")]
+    IncidentOpened {
+        incident: IncidentId,
+        #[serde(flatten)]
+        matter: Matter,
+    },
+    /// It is worse than it seemed, or was noticed in another way, too.
+    #[serde(rename = "incident.updated")]
+    IncidentUpdated { incident: IncidentId },
+    /// Somebody takes care of it.
+    #[serde(rename = "incident.acknowledged")]
+    IncidentAcknowledged { incident: IncidentId },
+    /// It hurts nobody any more.
+    #[serde(rename = "incident.mitigated")]
+    IncidentMitigated { incident: IncidentId },
+    /// It is over.
+    #[serde(rename = "incident.closed")]
+    IncidentClosed { incident: IncidentId },
+    /// What is to be learnt from it is learnt.
+    #[serde(rename = "incident.reviewed")]
+    IncidentReviewed { incident: IncidentId },
+    /// Nobody took care of it for a quarter of an hour (S0-045).
+    #[serde(rename = "incident.escalated")]
+    IncidentEscalated { incident: IncidentId },
 }
 
 /// What a viewer shows to a share link.
@@ -319,6 +345,13 @@ impl Event {
             | Self::GuardrailLifted { .. }
             | Self::GuardrailRestored { .. }
             | Self::CostReportClosed { .. }
+            | Self::IncidentOpened { .. }
+            | Self::IncidentUpdated { .. }
+            | Self::IncidentAcknowledged { .. }
+            | Self::IncidentMitigated { .. }
+            | Self::IncidentClosed { .. }
+            | Self::IncidentReviewed { .. }
+            | Self::IncidentEscalated { .. }
             | Self::AuditExported { .. } => None,
         }
     }
@@ -329,6 +362,7 @@ mod tests {
     use ulid::Ulid;
 
     use super::*;
+    use crate::resilience::Vendor;
 
     #[test]
     fn the_stored_form_of_late_comers_is_stable() {
@@ -342,10 +376,18 @@ mod tests {
             digest: "aa".to_owned(),
             sheet: "bb".to_owned(),
         };
+        let opened = Event::IncidentOpened {
+            incident: Ulid::from_bytes([0; 16]).into(),
+            matter: Matter::VendorOutage(Vendor::Mux),
+        };
         for (event, json) in [
             (
                 closed,
                 r#"{"type":"cost-report.closed","data":{"period":"2026-01","everybody":true,"due":"12.500000","digest":"aa","sheet":"bb"}}"#,
+            ),
+            (
+                opened,
+                r#"{"type":"incident.opened","data":{"incident":"inc_00000000000000000000000000","kind":"vendor-outage","subject":"mux"}}"#,
             ),
             (
                 spread,

@@ -14,8 +14,11 @@ use crate::{
     app::Parts,
     assets::Status,
     dlq::Depth,
+    ids::IncidentId,
+    incidents::{Incident, Matter, Standing},
     jobs::Job,
     resilience::{Breaker, State, Vendor},
+    vendors::Said,
 };
 
 /// What everybody is told.
@@ -44,6 +47,8 @@ struct Details {
     flags: Flags,
     vendors: Vec<VendorBody>,
     alerts: Vec<Alert>,
+    /// What went wrong and is not over.
+    incidents: Vec<IncidentBody>,
     warnings: Vec<&'static str>,
 }
 
@@ -127,6 +132,18 @@ struct VendorBody {
     attempts: u64,
     retries: u64,
     failures: u64,
+    /// What its status page last said, and since when; nothing, if it has none or was never read.
+    status_page: Option<Said>,
+}
+
+#[derive(Serialize)]
+struct IncidentBody {
+    id: IncidentId,
+    #[serde(flatten)]
+    matter: Matter,
+    state: Standing,
+    #[serde(with = "time::serde::rfc3339")]
+    since: OffsetDateTime,
 }
 
 impl SystemBody {
@@ -156,6 +173,7 @@ impl Details {
             },
             vendors,
             alerts: look.alerts.clone(),
+            incidents: look.incidents.iter().map(IncidentBody::of).collect(),
             warnings: look.warnings.clone(),
         }
     }
@@ -237,6 +255,17 @@ fn jobs(look: &Look) -> Vec<JobBody> {
     Job::ALL.map(body).into()
 }
 
+impl IncidentBody {
+    fn of(incident: &Incident) -> Self {
+        Self {
+            id: incident.id,
+            matter: incident.matter,
+            state: incident.standing(),
+            since: incident.opened.at,
+        }
+    }
+}
+
 impl VendorBody {
     fn of(seen: &Seen) -> Self {
         Self {
@@ -248,6 +277,7 @@ impl VendorBody {
             attempts: seen.tally.attempts,
             retries: seen.tally.retries,
             failures: seen.tally.failures,
+            status_page: seen.page.clone(),
         }
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Signs {
     pub vendors: Health,
     /// Alerts that stand.
     pub alerts: usize,
+    /// Incidents that are not over.
+    pub incidents: usize,
     /// Somebody has switched something off that protects people.
     pub warnings: usize,
 }
@@ -57,7 +59,8 @@ impl Signs {
     /// Without the table nobody is served. Without Mux there are no new videos, and what was made plays
     /// on; an alert or a warning is for people to look at.
     pub(super) fn health(self) -> Health {
-        let calm = self.vendors == Health::Healthy && self.alerts + self.warnings == 0;
+        let quiet = self.alerts + self.incidents + self.warnings == 0;
+        let calm = self.vendors == Health::Healthy && quiet;
         if self.table == Table::Lost {
             Health::Unhealthy
         } else if calm && self.table == Table::Well {
@@ -96,6 +99,7 @@ mod tests {
             table: Table::Well,
             vendors: Health::Healthy,
             alerts: 0,
+            incidents: 0,
             warnings: 0,
         };
         assert_eq!(well.health(), Health::Healthy);
@@ -129,6 +133,13 @@ mod tests {
                 Health::Degraded,
             ),
             (Signs { alerts: 1, ..well }, Health::Degraded),
+            (
+                Signs {
+                    incidents: 1,
+                    ..well
+                },
+                Health::Degraded,
+            ),
             (
                 Signs {
                     warnings: 1,

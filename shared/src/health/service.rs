@@ -13,13 +13,15 @@ use time::{Duration, OffsetDateTime};
 use super::model::{Health, Signs, Table, of_vendor};
 use crate::{
     address::ClientAddress,
-    alerts::{self, Alert, Raised, Reading},
+    alerts::{self, Alert, Reading, Standing},
     app::Parts,
+    incidents::{self, Incident},
     limits::{self, Rule},
     reconcile::{self, Census},
     resilience::{self, Breaker, Tally, Vendor},
     store::StoreError,
     telemetry,
+    vendors::{self, Said, Watched},
 };
 
 /// How long a look counts.
@@ -97,6 +99,8 @@ pub(super) struct Look {
     pub census: Census,
     pub reading: Reading,
     pub alerts: Vec<Alert>,
+    /// What went wrong and is not over.
+    pub incidents: Vec<Incident>,
     pub warnings: Vec<&'static str>,
 }
 
@@ -109,6 +113,8 @@ pub(super) struct Seen {
     pub retries: (u16, u16),
     /// By this process.
     pub tally: Tally,
+    /// What its status page last said.
+    pub page: Option<Said>,
 }
 
 /// The last look, or a new one.
@@ -132,7 +138,8 @@ pub(super) async fn look(app: &Parts) -> Arc<Look> {
 
 async fn afresh(app: &Parts, now: OffsetDateTime) -> Look {
     let began = Instant::now();
-    let (table, vendors) = tokio::join!(tokio::time::timeout(PATIENCE, read(app)), vendors(app),);
+    let (table, mut vendors) =
+        tokio::join!(tokio::time::timeout(PATIENCE, read(app)), vendors(app),);
     let table = match table {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(error)) => Err(telemetry::chain(&error)),
@@ -142,11 +149,17 @@ async fn afresh(app: &Parts, now: OffsetDateTime) -> Look {
         tracing::warn!(error, "health could not be read");
     }
     let millis = table.as_ref().ok().map(|it| it.millis);
-    let (reading, raised, census) = table.map_or_else(
-        |_| (Reading::default(), None, Census::default()),
-        |it| (it.reading, Some(it.raised), it.census),
-    );
-    let alerts: BTreeMap<Alert, _> = raised.map(|it| it.alerts).unwrap_or_default();
+    let Read {
+        reading,
+        alerts,
+        census,
+        incidents,
+        pages,
+        ..
+    } = table.unwrap_or_default();
+    for (vendor, known) in vendors.iter_mut().zip(pages) {
+        vendor.page = known.page;
+    }
     let warnings = warnings(app);
     let worst = vendors.iter().map(|it| it.health).max();
     let unanswered = app.last_look.unanswered(app.store.unanswered(), now);
@@ -154,6 +167,7 @@ async fn afresh(app: &Parts, now: OffsetDateTime) -> Look {
         table: Table::of(millis, unanswered),
         vendors: worst.unwrap_or(Health::Healthy),
         alerts: alerts.len(),
+        incidents: incidents.len(),
         warnings: warnings.len(),
     };
     Look {
@@ -165,14 +179,18 @@ async fn afresh(app: &Parts, now: OffsetDateTime) -> Look {
         census,
         reading,
         alerts: alerts.into_keys().collect(),
+        incidents,
         warnings,
     }
 }
 
+#[derive(Default)]
 struct Read {
     reading: Reading,
-    raised: Raised,
+    alerts: BTreeMap<Alert, Standing>,
     census: Census,
+    incidents: Vec<Incident>,
+    pages: Vec<Watched>,
     millis: u64,
 }
 
@@ -182,12 +200,19 @@ async fn read(app: &Parts) -> Result<Read, StoreError> {
         let census = reconcile::census(app).await?;
         Ok::<_, StoreError>((census, elapsed(began)))
     };
-    let (timed, standing) = tokio::join!(timed, alerts::standing(app));
+    let (timed, standing, incidents, pages) = tokio::join!(
+        timed,
+        alerts::standing(app),
+        incidents::open(app),
+        vendors::known(app)
+    );
     let ((census, millis), (reading, raised)) = (timed?, standing?);
     Ok(Read {
         reading,
-        raised,
+        alerts: raised.alerts,
         census,
+        incidents: incidents?,
+        pages: pages?,
         millis,
     })
 }
@@ -207,6 +232,7 @@ async fn see(app: &Parts, vendor: Vendor) -> Seen {
         breaker,
         retries,
         tally: resilience::tally(app, vendor),
+        page: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Steady under trouble: every call that leaves the portal goes through here. A breaker that all
 //! instances share, retries within one budget, and a pace; and no retry that cannot end in time.
 
+use serde::{Deserialize, Serialize};
+
 mod attempts;
 mod breaker;
 #[cfg(test)]
@@ -39,7 +41,8 @@ impl Step {
 }
 
 /// Whom the portal calls. A name is in stored keys and in the log: it never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Vendor {
     Mux,
     Mail,

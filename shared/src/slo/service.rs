@@ -12,8 +12,7 @@ use super::{
 use crate::{
     app::Parts,
     events::{Act, Event},
-    ids::RunId,
-    jobs::Job,
+    incidents::{self, Cause, Found, Matter, Severity},
     meter::{self, Counter, Series},
     store::{Guard, StoreError, Write, keys},
 };
@@ -79,7 +78,7 @@ fn tally(series: &Series, objective: Objective, from: OffsetDateTime) -> Tally {
 
 /// Looks, when this was counted since the last time, and keeps what changed: mostly one read, because
 /// nothing was bad.
-pub async fn watch(app: &Parts, run: RunId, counted: &BTreeSet<Counter>) -> Result<(), StoreError> {
+pub async fn watch(app: &Parts, act: &Act, counted: &BTreeSet<Counter>) -> Result<(), StoreError> {
     let (now, before) = (app.clock.now(), kept(app).await?);
     let broken = |it: &Objective| counted.contains(&Counter::promised(*it, false));
     if before.is_calm() && !Objective::ALL.iter().any(broken) {
@@ -91,7 +90,6 @@ pub async fn watch(app: &Parts, run: RunId, counted: &BTreeSet<Counter>) -> Resu
         return Ok(());
     }
     next.version += 1;
-    let act = Act::of_job(Job::Watch.name(), run);
     let mut writes = vec![Write::put(keys::slo(), &next, guard(&before))?];
     for change in &changes {
         let event = match *change {
@@ -111,6 +109,32 @@ pub async fn watch(app: &Parts, run: RunId, counted: &BTreeSet<Counter>) -> Resu
     }
     for change in changes {
         say(change);
+    }
+    Ok(())
+}
+
+/// Sees to it that there is an incident exactly while a budget is spent. If the job dies before, the
+/// next run does it.
+pub async fn tell(app: &Parts, act: &Act) -> Result<(), StoreError> {
+    let state = kept(app).await?;
+    if state.version == 0 {
+        return Ok(());
+    }
+    for (objective, breach) in &state.breached {
+        let found = Found {
+            matter: Matter::ErrorBudget(*objective),
+            severity: Severity::Major,
+            cause: Cause::OwnRates,
+            since: breach.since,
+        };
+        incidents::raise(app, act, found).await?;
+    }
+    for incident in incidents::open(app).await? {
+        if let Matter::ErrorBudget(objective) = incident.matter
+            && !state.breached.contains_key(&objective)
+        {
+            incidents::clear(app, act, incident.matter).await?;
+        }
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ struct Inner {
     never: Mutex<Option<String>>,
     without: Mutex<Option<String>>,
     lost: Mutex<Option<String>>,
-    dying: Mutex<Option<(u32, bool)>>,
+    dying: Mutex<Option<u32>>,
     noted: Mutex<(String, u32)>,
     calls: Mutex<BTreeMap<String, u32>>,
     http: Client,
@@ -71,10 +71,9 @@ impl ShakyTable {
         self.0.noted.lock().unwrap().1
     }
 
-    /// So many calls are answered and no more, as if their process died; the next one may still be
-    /// done, and its answer is lost.
-    pub(crate) fn dies_after(&self, calls: u32, done: bool) {
-        *self.0.dying.lock().unwrap() = Some((calls, done));
+    /// So many calls are done and no more, as if their process died.
+    pub(crate) fn dies_after(&self, calls: u32) {
+        *self.0.dying.lock().unwrap() = Some(calls);
     }
 
     /// Whoever died is there again.
@@ -102,15 +101,15 @@ impl ShakyTable {
         *self.0.never.lock().unwrap() = named.map(str::to_owned);
     }
 
-    /// Whether the process of this call is dead, and if so, whether the call is still done.
-    fn dead(&self) -> Option<bool> {
+    /// Whether the process of this call is dead.
+    fn is_dead(&self) -> bool {
         let mut dying = self.0.dying.lock().unwrap();
-        let (left, done) = dying.as_mut()?;
-        if *left > 0 {
-            *left -= 1;
-            return None;
-        }
-        Some(std::mem::take(done))
+        let Some(left) = dying.as_mut() else {
+            return false;
+        };
+        let dead = *left == 0;
+        *left = left.saturating_sub(1);
+        dead
     }
 
     /// Listens before the table at this address.
@@ -137,8 +136,7 @@ async fn meet(
         let mut noted = shaky.0.noted.lock().unwrap();
         noted.1 += u32::from(!noted.0.is_empty() && named(&noted.0));
     }
-    let dead = shaky.dead();
-    if dead == Some(false) || shaky.0.down.load(Ordering::SeqCst) {
+    if shaky.is_dead() || shaky.0.down.load(Ordering::SeqCst) {
         return lost();
     }
     let without = shaky.0.without.lock().unwrap().clone();
@@ -165,7 +163,7 @@ async fn meet(
         request = request.header(name, &headers[name]);
     }
     let answer = request.send().await.unwrap();
-    if lost_after || dead.is_some() || matches!(fault, Some(Some(TableFault::DoneAndLost))) {
+    if lost_after || matches!(fault, Some(Some(TableFault::DoneAndLost))) {
         return lost();
     }
     let status = answer.status();

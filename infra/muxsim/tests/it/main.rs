@@ -27,6 +27,7 @@ mod playlists;
 mod renditions;
 mod restrictions;
 mod senders;
+mod status;
 mod support;
 mod tracks;
 mod usage;

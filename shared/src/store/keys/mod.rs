@@ -33,6 +33,9 @@
 //! | How far that is folded | `METER` | `CURSOR` | —                         | —        | —                    | —        | —               |
 //! | Counts of an hour | `COUNTED#{hour}`     | `HOUR`     | —                     | —        | —                    | —        | +40 days        |
 //! | Counts of a day | `COUNTED#{day}`        | `DAY`      | —                     | —        | —                    | —        | +400 days       |
+//! | Incident        | `INCIDENT#{inc}`       | `INCIDENT` | `INCIDENTS`           | `1#{inc}` while it is not over, else `0#{inc}` | — | — | —          |
+//! | The last one of a matter | `INCIDENT#OF#{kind}#{subject}` | `CURRENT` | —      | —        | —                    | —        | —               |
+//! | What is known of a vendor | `VENDOR#{name}` | `WATCH`  | —                     | —        | —                    | —        | —               |
 //! | Alerts          | `ALERTS`               | `RAISED`   | —                     | —        | —                    | —        | —               |
 //! | Tally           | `TALLY#{hour}`         | `WEBHOOKS` | —                     | —        | —                    | —        | +30 days        |
 //! | Idempotency     | `ONCE#{usr}#{sha256}`  | `UPLOAD`   | —                     | —        | —                    | —        | +24 hours       |
@@ -52,11 +55,14 @@
 //! by when they were first seen (gsi1); how far the comparison has come (get); what is being alerted of
 //! (get); webhooks of an hour (get, add); has this request been made (put if absent); may this subject once more (take a place); may a vendor be called (get); how many videos there are (get); what was
 //! refused, by the hour (query `pk`, add); what a tenant used, by day (query `pk`), and everybody (gsi1,
-//! by month); the report of a closed month, and how a month stood on a day (get);
+//! by month); the report of a closed month, and how a month stood on a day (get); what acts for a budget,
+//! and whose error budget burns (get);
 //! what instances counted and nobody has folded (query `pk`), and
-//! counts of hours and days (get).
+//! counts of hours and days (get); incidents, what is not over first (gsi1), and the last one of a matter (get);
+//! how a vendor is (get).
 
 mod events;
+mod incidents;
 mod meter;
 mod shares;
 mod usage;
@@ -70,6 +76,7 @@ pub use self::{
         events_about, live_checkpoint, live_checkpoints, pack, place_of_sealing, unsealed,
         unsealed_event, unsealed_of,
     },
+    incidents::{incident, incident_of, incidents, listed_incident, open_incidents},
     meter::{counted_day, counted_hour, fold_cursor, record, records},
     shares::{
         agenda_of_asset, agenda_of_share, agenda_until, asset_agenda, code, listed_share,
@@ -251,6 +258,11 @@ pub fn census() -> Key {
 /// The breaker before a vendor.
 pub fn breaker(vendor: &str) -> Key {
     Key::new(format!("VENDOR#{vendor}"), "BREAKER")
+}
+
+/// How a vendor is.
+pub fn vendor(vendor: &str) -> Key {
+    Key::new(format!("VENDOR#{vendor}"), "WATCH")
 }
 
 /// What is being alerted of.
