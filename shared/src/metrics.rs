@@ -145,6 +145,8 @@ metrics! {
     BudgetsBurning in Count;
     /// Objectives whose error budget of thirty days is spent.
     BudgetsSpent in Count;
+    /// The highest part of a month's budget that any has reached, in percent.
+    SpendReached in Percent;
     /// Incidents that are not over.
     IncidentsOpen in Count;
     /// An incident that nobody took care of for a quarter of an hour (S0-045).

@@ -65,6 +65,19 @@ fn operators_table() -> Vec<Row> {
         row(Method::GET, "/api/health/mux-system", everybody),
         row(Method::GET, "/api/ops/alerts", operators),
         row(Method::GET, "/api/slo", operators),
+        row(Method::GET, "/api/ops/guardrails", operators),
+        with(
+            || json!({"of": "all", "rail": "pause-uploads", "reason": "the season"}),
+            row(Method::POST, "/api/ops/guardrails/lift", operators_of_none),
+        ),
+        with(
+            || json!({"of": "all", "rail": "pause-uploads"}),
+            row(
+                Method::POST,
+                "/api/ops/guardrails/restore",
+                operators_of_none,
+            ),
+        ),
         row(Method::GET, "/api/ops/freeze", operators),
         with(
             || json!({"reason": "it is the fix", "hours": 1}),

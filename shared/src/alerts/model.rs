@@ -41,10 +41,12 @@ pub enum Alert {
     BudgetBurning,
     /// Error budgets are spent. Objectives.
     BudgetSpent,
+    /// A month costs most of its budget, or more. The highest threshold that any has reached, in percent.
+    SpendHigh,
 }
 
 impl Alert {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ReplayLate,
         Self::ReconcileLate,
         Self::LettersWaiting,
@@ -60,6 +62,7 @@ impl Alert {
         Self::BudgetBurningFast,
         Self::BudgetBurning,
         Self::BudgetSpent,
+        Self::SpendHigh,
     ];
 
     /// Its value as a metric.
@@ -80,6 +83,7 @@ impl Alert {
             Self::BudgetBurningFast => Metric::BudgetsBurningFast,
             Self::BudgetBurning => Metric::BudgetsBurning,
             Self::BudgetSpent => Metric::BudgetsSpent,
+            Self::SpendHigh => Metric::SpendReached,
         }
     }
 
@@ -105,6 +109,8 @@ impl Alert {
             | Self::BudgetSpent => 0,
             // It runs every five minutes. Until it is sealed, an entry is proved by nothing.
             Self::AuditLate => 30 * 60,
+            // At half of it nothing has to be done yet.
+            Self::SpendHigh => 79,
             // One webhook may be lost, and a run may overtake one that is under way.
             Self::WebhooksMissing => 2,
             // Every hour, and what it asks for is half a day old anyway.
@@ -134,6 +140,8 @@ pub struct Reading {
     pub missed: u32,
     /// What was promised, and how that stood when it was last looked at.
     pub promises: slo::State,
+    /// The highest part of a month's budget that was reached, in percent.
+    pub spend: u64,
 }
 
 impl Reading {
@@ -168,6 +176,7 @@ impl Reading {
                 Alert::BudgetSpent,
                 Some(self.promises.breached.len() as u64),
             ),
+            (Alert::SpendHigh, Some(self.spend)),
         ];
         let known = measured.into_iter();
         known.filter_map(|(it, value)| Some((it, value?))).collect()
@@ -271,6 +280,7 @@ mod tests {
             },
             missed: 2,
             promises: slo::State::default(),
+            spend: 50,
         };
         assert_eq!(alerts(&reading), [], "the bounds themselves are fine");
     }
@@ -303,6 +313,7 @@ mod tests {
             },
             missed: 3,
             promises: spent(),
+            spend: 80,
         };
         assert_eq!(alerts(&reading), Alert::ALL);
     }

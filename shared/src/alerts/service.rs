@@ -6,6 +6,7 @@ use super::model::{Alert, Change, Raised, Reading};
 use crate::{
     app::Parts,
     events::{Act, Event},
+    guardrails,
     jobs::{self, Job},
     metrics, reconcile, slo,
     store::{Guard, StoreError, Write, keys},
@@ -85,11 +86,12 @@ pub async fn standing(app: &Parts) -> Result<(Reading, Raised), StoreError> {
 
 async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let standing = keys::alerts();
-    let (beats, compared, census, promises, tally, known, depth) = tokio::join!(
+    let (beats, compared, census, promises, spend, tally, known, depth) = tokio::join!(
         jobs::last_successes(app),
         reconcile::last_comparison(app),
         reconcile::census(app),
         slo::kept(app),
+        guardrails::kept(app),
         webhooks::tally_of_late(app),
         app.store.get(&standing),
         app.dead_letters.depth(),
@@ -117,6 +119,7 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
         tally: tally?,
         missed: census?.missed,
         promises: promises?,
+        spend: spend?.reached(),
     };
     Ok((reading, known?))
 }
