@@ -7,6 +7,7 @@ import { dateAndTime, part, waitInWords } from "./page.js";
 import { Player } from "./player.js";
 import { Playlist } from "./playlist.js";
 import { sleep } from "./timing.js";
+import { Watched } from "./watched.js";
 
 const TOKEN = location.pathname.split("/").filter(Boolean).at(-1) ?? "";
 const PATH = `/api/share/${TOKEN}`;
@@ -32,6 +33,7 @@ const grant = new Grant(TOKEN);
 const gate = new Gate(PATH, grant, { onShown: ask, onOver: refused });
 const playlist = new Playlist(choose);
 const player = new Player(part("video"), { onRefused: streamRefused, onFailed: streamFailed });
+const watched = new Watched(PATH, grant, part("video"));
 // Who watches is told only to a link that asks for it.
 let send = open;
 let asking = null;
@@ -108,6 +110,8 @@ function choose(id, title) {
 function granted(answer) {
   const { assetId, playbackUrl, renewAfter, linkExpiresAt } = answer;
   failures = 0;
+  watched.of(assetId);
+  watched.tell();
   grant.keep(answer.grant);
   if (answer.playlist) playlist.fill(answer.playlist);
   listed = true;

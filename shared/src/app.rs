@@ -17,7 +17,7 @@ use crate::{
     meter::Meter,
     mux::{MuxApi, PlaybackSigner, WebhookVerifier},
     resilience::Known,
-    shares::Grants,
+    shares::{Grants, Players},
     store::Store,
     traces::Traces,
     vendors::StatusPage,
@@ -43,6 +43,8 @@ pub struct Parts {
     pub sessions: Sessions,
     pub counting: Counting,
     pub grants: Grants,
+    /// When viewers last told this process how long they played.
+    pub players: Players,
     /// Nothing, where no mail server is set up.
     pub mail: Option<Mail>,
     pub refusing: Refusing,

@@ -24,7 +24,7 @@ use crate::{
     mux::{MuxApi, PlaybackSigner, SigningError, WebhookVerifier},
     resilience::Known,
     router::{self, Deployable},
-    shares::Grants,
+    shares::{Grants, Players},
     store::{Store, keys},
     telemetry,
     traces::Traces,
@@ -191,6 +191,7 @@ pub fn assemble(
         sessions: Sessions::new(config.clerk_jwks.clone())?,
         counting: Counting::default(),
         grants: Grants::new(&config.grant_key),
+        players: Players::default(),
         mail: config
             .smtp
             .as_ref()

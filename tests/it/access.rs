@@ -175,6 +175,11 @@ fn peoples_table() -> Vec<Row> {
             || json!({"email": "sam@example.com"}),
             row(Method::POST, "/api/share/{token}/code", [422; 7]),
         ),
+        // Nobody here has opened the link.
+        with(
+            || json!({"asset": "ast_00000000000000000000000000", "seconds": 1}),
+            row(Method::POST, "/api/share/{token}/watched", [404; 7]),
+        ),
         row(Method::GET, "/api/share-policy", readers_of_own),
         with(
             || json!({}),

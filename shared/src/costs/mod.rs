@@ -38,7 +38,7 @@ pub use self::{
     forecast::{Ahead, Forecast, forecast},
     http::{DIGEST, routes, schedule_routes},
     job::{Learnt, UsageError, usage},
-    model::{Month, Quality, Tier, Unit, Use, Vendor, last_complete, midnight},
+    model::{Month, Quality, Tier, Unit, Use, Vendor, iso, last_complete, midnight},
     money::{Money, NotMoney, TooMuch},
     notes::Note,
     page::{Page, page},
@@ -47,7 +47,7 @@ pub use self::{
         BudgetUse, Facts, Line, Lines, Report, ReportError, THRESHOLDS, Told, by_day, priced,
         report,
     },
-    rows::{Amounts, How, Source, What, tell},
+    rows::{Amounts, How, PlayedRow, Source, What, add_played, tell},
     service::report_of,
     sheet::{COLUMNS, sheet},
 };

@@ -187,7 +187,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
+    use time::macros::{date, datetime};
 
     use super::{super::sums::facts, *};
     use crate::costs::{prices::Prices, report::report};
@@ -196,6 +196,7 @@ mod tests {
         let prices = Prices::built_in().unwrap();
         let mut facts = facts(&prices, 600, 11);
         facts.now = datetime!(2026-01-20 15:00 UTC);
+        facts.complete = date!(2026 - 01 - 19);
         facts.used.retain(|it| it.day <= facts.now.date());
         facts.budget = Some("12000000".parse().unwrap());
         let assets: Vec<_> = facts.used.iter().filter_map(|it| it.asset).collect();

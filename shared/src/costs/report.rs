@@ -10,7 +10,7 @@ use super::{
     deductions::{Deduction, deductions},
     detail::{self, Row},
     forecast::{Forecast, forecast},
-    model::{Month, Use, last_complete},
+    model::{Month, Use},
     money::{Money, TooMuch},
     notes::{Note, notes},
     prices::{Prices, Wanted},
@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     /// Whose it is; nothing: everybody's.
     pub tenant: Option<TenantId>,
     pub now: OffsetDateTime,
+    /// Until the end of which day everything is known.
+    pub complete: Date,
     pub prices: &'a Prices,
     pub budget: Option<Money>,
     /// Of the month, in any order.
@@ -207,7 +209,7 @@ pub fn report(mut facts: Facts<'_>) -> Result<Report, ReportError> {
     let today = facts.now.date();
     let past = facts.month.days().filter(|day| *day <= today);
     let by_day = by_day(past, &facts.used, &costs)?;
-    let complete = last_complete(facts.now);
+    let complete = facts.complete;
     let known = facts.before.iter().chain(&by_day).copied();
     let known: Vec<(Date, Money)> = known.filter(|(day, _)| *day <= complete).collect();
     let forecast = forecast(facts.month, &known, spent)?;

@@ -11,7 +11,7 @@ use super::model::{Month, Quality, Tier, Unit, iso};
 use crate::{
     app::Parts,
     ids::{AssetId, ProjectId, ShareId, TenantId},
-    store::{ATTEMPTS, Guard, StoreError, keys, keys::Listing},
+    store::{ATTEMPTS, Guard, StoreError, Write, keys, keys::Listing},
 };
 
 /// Over how many items a day of one tenant is spread: an item holds 400 KB, which are about three
@@ -80,6 +80,15 @@ impl What {
         }
     }
 
+    /// Of a video that was watched by a link.
+    pub const fn played(asset: AssetId, share: ShareId) -> Self {
+        Self {
+            asset: Some(asset),
+            share: Some(share),
+            ..Self::of(Unit::DeliveredMinutes)
+        }
+    }
+
     fn chunk(&self) -> u8 {
         self.asset.map_or(0, |it| keys::closed_shard(it) % CHUNKS)
     }
@@ -127,6 +136,50 @@ mod entries {
         let entries = Vec::<Entry>::deserialize(from)?;
         Ok(entries.into_iter().map(|it| (it.what, it.amount)).collect())
     }
+}
+
+/// A row of what players played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlayedRow {
+    tenant: TenantId,
+    day: Date,
+    chunk: u8,
+}
+
+impl PlayedRow {
+    pub fn of(tenant: TenantId, day: Date, what: &What) -> Self {
+        let chunk = what.chunk();
+        Self { tenant, day, chunk }
+    }
+}
+
+/// The writes that add what players played. They are for one transaction with something that is guarded, and
+/// that everybody changes who writes these rows.
+pub async fn add_played(
+    app: &Parts,
+    played: &BTreeMap<PlayedRow, Amounts>,
+) -> Result<Vec<Write>, StoreError> {
+    let key = |it: &PlayedRow| keys::usage(it.tenant, it.day, Source::Players.name(), it.chunk);
+    let wanted: Vec<_> = played.keys().map(key).collect();
+    let rows: Vec<Option<UsageRow>> = app.store.get_many(&wanted).await?;
+    let writes = played.iter().zip(rows).map(|((place, more), row)| {
+        let mut row = row.unwrap_or_else(|| UsageRow {
+            tenant: place.tenant,
+            day: place.day,
+            source: Source::Players,
+            chunk: place.chunk,
+            version: 0,
+            entries: Amounts::new(),
+        });
+        row.version += 1;
+        for (what, amount) in more {
+            let sum = row.entries.entry(*what).or_default();
+            *sum = sum.saturating_add(*amount);
+        }
+        // The guard of that something stands for all of them.
+        Write::put(key(place), &row, Guard::None)
+    });
+    writes.collect()
 }
 
 /// What becomes of entries that are there and were not told of again.

@@ -8,7 +8,7 @@ use super::{
     cells::uses,
     error::CostsError,
     forecast::DAYS,
-    model::{Month, Use},
+    model::{Month, Use, last_complete},
     money::Money,
     place::Place,
     report::{Facts, Report, by_day, priced, report},
@@ -75,10 +75,15 @@ pub(super) async fn made(
     }
     let before = by_day(days, &before, &priced(&before, prices)?)?;
     let titles = titles(app, &used).await?;
+    let now = app.clock.now();
+    // If the job slept, less is known than Mux could tell.
+    let unasked = month.first() - Duration::DAY;
+    let complete = place.settled.unwrap_or(unasked).min(last_complete(now));
     Ok(report(Facts {
         month,
         tenant,
-        now: app.clock.now(),
+        now,
+        complete,
         prices,
         budget: app.config.budgets.of(tenant),
         used,

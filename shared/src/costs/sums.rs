@@ -10,7 +10,7 @@ use ulid::Ulid;
 
 use super::{
     detail::Row,
-    model::{Month, Quality, Tier, Unit, Use, Vendor},
+    model::{Month, Quality, Tier, Unit, Use, Vendor, last_complete},
     money::Money,
     prices::Prices,
     report::{Facts, Line, Report, Told, by_day, priced, report},
@@ -43,6 +43,7 @@ pub(super) fn facts(prices: &Prices, count: usize, seed: u64) -> Facts<'_> {
         month,
         tenant: Some(Ulid::from_bytes([1; 16]).into()),
         now: datetime!(2026-02-01 00:00 UTC),
+        complete: last_complete(datetime!(2026-02-01 00:00 UTC)),
         prices,
         budget: None,
         used: used.collect(),

@@ -8,6 +8,7 @@ use time::{Duration, OffsetDateTime};
 use super::model::{Counter, Cursor, Place, Record, Row, Sums, hour};
 use crate::{
     app::Parts,
+    costs,
     ids::{self, RecordId},
     store::{Guard, StoreError, Write, keys},
 };
@@ -152,6 +153,8 @@ impl<'a> Folding<'a> {
             // The guard of the cursor stands for all of them.
             writes.push(Write::put(key, &row, Guard::None)?);
         }
+        // What players played stands with what was used; only the fold writes it.
+        writes.extend(costs::add_played(self.app, &sums.1).await?);
         match self.app.store.commit(writes).await {
             Ok(()) => {}
             Err(StoreError::Conflict { .. }) => return Ok(false),

@@ -18,12 +18,14 @@
 
 mod fold;
 mod model;
+mod played;
 mod process;
 mod read;
 
 pub use self::{
     fold::{Folded, fold},
     model::{Counter, Series},
+    played::Played,
     process::{Meter, flush, flushing},
     read::{hours, minutes},
 };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use super::played::{self, PlayedSums, Watched};
 use crate::{
     ids::RecordId,
     resilience::{Step, Vendor},
@@ -121,6 +122,9 @@ pub(super) struct Record {
     /// an older one, too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counted: BTreeMap<i64, BTreeMap<String, u64>>,
+    /// What players said that they played.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watched: Vec<Watched>,
 }
 
 impl Record {
@@ -155,7 +159,7 @@ pub(super) struct Cursor {
 
 /// What some records add to rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Sums(pub BTreeMap<Place, Row>);
+pub(super) struct Sums(pub BTreeMap<Place, Row>, pub PlayedSums);
 
 impl Row {
     fn count(&mut self, name: &str, place: u8, by: u64) {
@@ -185,10 +189,15 @@ impl Sums {
         let minutes = record.counted.keys().copied();
         let places = minutes.flat_map(|it| [Place::Hour(it.div_euclid(60)), day_of_minute(it)]);
         let new: BTreeSet<Place> = places.filter(|it| !self.0.contains_key(it)).collect();
-        self.0.len() + new.len()
+        let played = record.watched.iter().map(|it| it.played.row());
+        let played: BTreeSet<_> = played.filter(|it| !self.1.contains_key(it)).collect();
+        self.0.len() + self.1.len() + new.len() + played.len()
     }
 
     pub(super) fn add(&mut self, record: &Record) {
+        for watched in &record.watched {
+            played::add(&mut self.1, watched);
+        }
         for (minute, counts) in &record.counted {
             let in_hour = u8::try_from(minute.rem_euclid(60)).unwrap_or_default();
             let hour = minute.div_euclid(60);
@@ -272,6 +281,7 @@ mod tests {
         let record = Record {
             id: Ulid::from_bytes([0; 16]).into(),
             counted: BTreeMap::from([(midnight - 1, counts(2)), (midnight, counts(3))]),
+            watched: Vec::new(),
         };
         let mut sums = Sums::default();
         assert_eq!(sums.rows_with(&record), 4);

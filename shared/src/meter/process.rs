@@ -17,7 +17,10 @@ use axum::{
 };
 use time::{Duration, OffsetDateTime};
 
-use super::model::{Counter, Record, minute};
+use super::{
+    model::{Counter, Record, minute},
+    played::{APART, Played, Watched},
+};
 use crate::{
     app::{App, Parts},
     clock::Clock,
@@ -56,6 +59,7 @@ pub struct Meter {
 #[derive(Default)]
 struct Pending {
     counted: BTreeMap<i64, BTreeMap<Counter, u64>>,
+    played: BTreeMap<Played, u64>,
     /// What was sent, as long as no answer says that it is written.
     unsure: Option<Record>,
     /// When something was last sent.
@@ -87,6 +91,17 @@ impl Meter {
             *count = count.saturating_add(by);
             if pending.counted.len() > usize::try_from(KEPT).unwrap_or_default() {
                 pending.counted.pop_first();
+            }
+        });
+    }
+
+    /// Counts what somebody played. Makes no call.
+    pub fn play(&self, played: Played, seconds: u64) {
+        self.with(|pending| {
+            let apart = pending.played.len() < APART || pending.played.contains_key(&played);
+            if apart && seconds > 0 {
+                let sum = pending.played.entry(played).or_default();
+                *sum = sum.saturating_add(seconds);
             }
         });
     }
@@ -125,12 +140,19 @@ impl Meter {
                 counts.map(|(it, by)| (it.name().to_owned(), by)).collect()
             };
             let counted: BTreeMap<i64, _> = recent.map(|(it, by)| (it, named(by))).collect();
-            if counted.is_empty() {
+            let played = std::mem::take(&mut pending.played).into_iter();
+            let since = (now - Duration::minutes(KEPT)).date();
+            let watched = played.filter(|(it, _)| it.day >= since);
+            let watched: Vec<Watched> = watched
+                .map(|(played, seconds)| Watched { played, seconds })
+                .collect();
+            if counted.is_empty() && watched.is_empty() {
                 return None;
             }
             let record = Record {
                 id: mint(),
                 counted,
+                watched,
             };
             pending.unsure = Some(record.clone());
             Some(Cut {
@@ -152,7 +174,7 @@ impl Meter {
 
 impl Pending {
     fn due(&self) -> i64 {
-        if self.counted.is_empty() && self.unsure.is_none() {
+        if self.counted.is_empty() && self.played.is_empty() && self.unsure.is_none() {
             return NEVER;
         }
         self.sent.map_or(0, |it| millis(it + EVERY))
@@ -193,6 +215,7 @@ async fn write(app: &Parts, cut: Cut, now: OffsetDateTime) -> Result<(), StoreEr
         Some(id) => {
             let nothing = Record {
                 counted: BTreeMap::new(),
+                watched: Vec::new(),
                 ..record
             };
             let place = keys::record(id).expiring(now + LIFE);

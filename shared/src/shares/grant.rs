@@ -44,6 +44,11 @@ impl Grant {
             until: now + GRANT_LIFE,
         }
     }
+
+    /// When the session began.
+    pub(super) fn began(&self) -> OffsetDateTime {
+        self.until - GRANT_LIFE
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use super::{
     open::{self, Asked, Extras},
     token::ShareToken,
     unlock::{self, Key},
+    watched::watched,
 };
 use crate::{
     app::App,
@@ -33,6 +34,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/api/share/{token}", open).promising(Objective::Playback),
         Route::post("/api/share/{token}/session", unlock),
         Route::post("/api/share/{token}/code", send_code),
+        Route::post("/api/share/{token}/watched", tell_watched),
     ]
 }
 
@@ -236,4 +238,21 @@ async fn send_code(
     let email = body.email.parse()?;
     Box::pin(unlock::send_code(&app, &asked, &email)).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// How long a viewer's player played since it last told.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WatchedBody {
+    asset: AssetId,
+    seconds: u64,
+}
+
+async fn tell_watched(
+    Handle(app): Handle<App>,
+    Guest(asked): Guest,
+    Json(body): Json<WatchedBody>,
+) -> Result<StatusCode, Problem> {
+    watched(&app, &asked, body.asset, body.seconds).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

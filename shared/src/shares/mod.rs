@@ -22,6 +22,7 @@ mod retire;
 mod rows;
 mod token;
 mod unlock;
+mod watched;
 
 pub use self::{
     error::ShareError,
@@ -33,4 +34,5 @@ pub use self::{
     policy::Policy,
     retire::{RetireError, Retired, retire},
     rows::{Agenda, Due, all_of_asset},
+    watched::Players,
 };

@@ -1,6 +1,8 @@
 //! Costs: what Mux says that it delivered and keeps is what the report has, to the microsecond, and a
 //! month that is closed never changes.
 
+mod players;
+
 use std::collections::BTreeSet;
 
 use axum::http::Method;
@@ -65,8 +67,8 @@ async fn at_mux(test: &TestApp, day: Date) -> u64 {
     let usage = test.at_mux(Method::GET, &path, Value::Null).await;
     let reports = usage["data"].as_array().unwrap().iter();
     let micros = |it: &Value| {
-        let text = format!("{:.6}", it["delivered_seconds"].as_f64().unwrap());
-        text.replace('.', "").parse::<u64>().unwrap()
+        let seconds = format!("{:.6}", it["delivered_seconds"].as_f64().unwrap());
+        seconds.replace('.', "").parse::<u64>().unwrap()
     };
     reports.map(micros).sum()
 }
