@@ -146,10 +146,10 @@ impl Config {
         let smtp = vars.lookup_text("SMTP_URL");
         let mail_from = vars.or("MAIL_FROM", "Motion Mavericks Portal <portal@localhost>");
         let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
-        let limits = vars.limits("LIMITS");
+        let limits = vars.settings("LIMITS", Limits::read);
         let prices = vars.prices("PRICES");
-        let budgets = vars.budgets("BUDGETS");
-        let guardrails = vars.guardrails("GUARDRAILS");
+        let budgets = vars.settings("BUDGETS", Budgets::read);
+        let guardrails = vars.settings("GUARDRAILS", Rails::read);
         let traces = vars.traces();
         let days: Option<u16> = share_days;
         if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
@@ -284,9 +284,14 @@ impl Vars<'_> {
         }
     }
 
-    fn limits(&mut self, name: &str) -> Option<Limits> {
-        match Limits::read(&self.lookup_text(name).unwrap_or_default()) {
-            Ok(limits) => Some(limits),
+    /// Settings by their names, which may be missing; each of their faults is named.
+    fn settings<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, Vec<String>>,
+    ) -> Option<T> {
+        match read(&self.lookup_text(name).unwrap_or_default()) {
+            Ok(list) => Some(list),
             Err(faults) => faults.iter().find_map(|it| self.fault(name, it)),
         }
     }
@@ -297,20 +302,6 @@ impl Vars<'_> {
         prices
             .map_err(|error| self.fault::<()>(name, &error.to_string()))
             .ok()
-    }
-
-    fn budgets(&mut self, name: &str) -> Option<Budgets> {
-        match Budgets::read(&self.lookup_text(name).unwrap_or_default()) {
-            Ok(budgets) => Some(budgets),
-            Err(faults) => faults.iter().find_map(|it| self.fault(name, it)),
-        }
-    }
-
-    fn guardrails(&mut self, name: &str) -> Option<Rails> {
-        match Rails::read(&self.lookup_text(name).unwrap_or_default()) {
-            Ok(rails) => Some(rails),
-            Err(faults) => faults.iter().find_map(|it| self.fault(name, it)),
-        }
     }
 
     /// What is wrong with these is no fault of the start.

@@ -166,10 +166,7 @@ async fn much_traffic_at_mux_has_budgets_looked_at_within_a_minute() {
         "data": {"id": "much", "threshold": 1, "timeframe": [0, 1], "data": []},
         "request_id": null, "accessor": null, "accessor_source": null, "attempts": [],
     });
-    assert_eq!(
-        test.webhook(&body).await.ok()["outcome"],
-        "ignored"
-    );
+    assert_eq!(test.webhook(&body).await.ok()["outcome"], "ignored");
     let before = test.count_events("budget.reached").await;
     test.woken("watch").await.ok();
     // It was looked at what is known; a schedule that sleeps is overtaken, and nothing is told twice.
