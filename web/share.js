@@ -23,6 +23,7 @@ const REFUSALS = {
   "share-revoked": ["This link has been taken back", "The person who shared the video no longer allows it to be watched. Ask them for a new link."],
   "share-expired": ["This link has expired", "Its time is over. Ask the person who shared it for a new link."],
   "not-found": ["This link does not work", "Check that you have the whole address, or ask the person who sent it for a new link."],
+  "share-paused": ["This link is paused", "It was watched far more often than links usually are. Ask the person who shared it."],
   "asset-deleted": ["This video has been deleted", "The person who shared it has removed it."],
 };
 // One that has expired may be extended, and then what was shown counts again.
@@ -191,6 +192,7 @@ async function streamRefused() {
 }
 
 function streamFailed() {
+  watched.tell(true);
   broken = true;
   showMessage(["The video cannot be played just now", "Try again. If it keeps failing, try another browser."]);
   part("retry").hidden = false;

@@ -24,19 +24,19 @@ export class Watched {
     this.#millis = 0;
   }
 
-  /** Tells what was played since the last time, in whole seconds; the rest is for the next time. */
-  tell() {
+  /** Tells what was played since the last time, in whole seconds, and whether that is the end of it. */
+  tell(failed = false) {
     const plays = this.#since !== null;
     this.#rest();
     if (plays) this.#since = performance.now();
     const seconds = Math.floor(this.#millis / 1000);
-    if (!this.#asset || seconds === 0) return;
+    if (!this.#asset || (seconds === 0 && !failed)) return;
     this.#millis -= seconds * 1000;
     fetch(this.#path, {
       method: "POST",
       keepalive: true, // the page may be gone before the answer
       headers: { "content-type": "application/json", ...this.#grant.headers },
-      body: JSON.stringify({ asset: this.#asset, seconds }),
+      body: JSON.stringify({ asset: this.#asset, seconds, failed }),
     }).catch(() => {});
   }
 

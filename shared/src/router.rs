@@ -24,7 +24,8 @@ use crate::{
     problem::{self, Kind, Problem},
     reconcile, shares,
     slo::{self, Objective},
-    telemetry, traces, uploads, vendors, webhooks,
+    telemetry::{self, Answering},
+    traces, uploads, vendors, webhooks,
 };
 
 /// One route: what the access table of the tests lists, and what the router is built of.
@@ -198,6 +199,21 @@ impl Deployable {
     }
 }
 
+impl Deployable {
+    /// What is to be known of an answer of it. Nobody waits for a job, and for a report or a page of the
+    /// audit log somebody waits gladly.
+    fn answering(self, promised: Option<Objective>) -> Answering {
+        Answering {
+            function: self.name(),
+            promised,
+            timed: matches!(
+                self,
+                Self::Uploads | Self::WebhooksMux | Self::Share | Self::Shares | Self::Assets
+            ),
+        }
+    }
+}
+
 /// The router of one deployable.
 pub fn of(deployable: Deployable, app: App) -> Router {
     build(&[deployable], app)
@@ -211,10 +227,11 @@ pub fn all(app: App) -> Router {
 fn build(deployables: &[Deployable], app: App) -> Router {
     let routes = deployables
         .iter()
-        .flat_map(|it| it.routes().into_iter().map(|route| (it.name(), route)));
-    let routes: Vec<(&'static str, Route)> = routes.collect();
-    let functions = routes.iter();
-    let functions = functions.map(|(name, route)| (route.path, (*name, route.promised)));
+        .flat_map(|it| it.routes().into_iter().map(|route| (*it, route)));
+    let routes: Vec<(Deployable, Route)> = routes.collect();
+    let functions = routes
+        .iter()
+        .map(|(it, route)| (route.path, it.answering(route.promised)));
     let observed = telemetry::Observed::new(app.clone(), functions);
     // The first is the outermost. One after the other, each would be boxed on its own, and cloned for
     // each request.

@@ -95,8 +95,24 @@ where
         .with_span_list(false)
 }
 
-/// Which function answers, and which promise that keeps or breaks.
-pub type Answering = (&'static str, Option<Objective>);
+/// Who answers a route, and what that promises.
+#[derive(Clone, Copy)]
+pub struct Answering {
+    pub function: &'static str,
+    /// Which promise an answer keeps or breaks.
+    pub promised: Option<Objective>,
+    /// Whether somebody waits for it, to whom it is promised in time.
+    pub timed: bool,
+}
+
+impl Answering {
+    /// Of what is at no route.
+    const NOBODY: Self = Self {
+        function: "none",
+        promised: None,
+        timed: false,
+    };
+}
 
 /// What is needed to tell of a request.
 #[derive(Clone)]
@@ -125,7 +141,8 @@ pub async fn observe(
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("none", MatchedPath::as_str).to_owned();
     let answering = functions.get(route.as_str()).copied();
-    let (function, promised) = answering.unwrap_or(("none", None));
+    let answering = answering.unwrap_or(Answering::NOBODY);
+    let function = answering.function;
     let operation = Operation {
         service: function,
         name: format!("{} {route}", request.method()),
@@ -148,7 +165,7 @@ pub async fn observe(
     let (mut response, recording) = traces::record(recording, working).await;
     tell(&span, &response, started.elapsed());
     let took = app.clock.now() - began;
-    slo::answered(&app, promised, response.status(), took);
+    slo::answered(&app, answering, response.status(), took);
     if let Some(recording) = recording {
         let failed = response.status().is_server_error();
         app.traces.end(&app, &recording, failed);

@@ -82,7 +82,8 @@ async fn a_spent_budget_caps_the_picture_and_pauses_uploads_until_an_operator_li
     learnt(&test).await;
     let own = state(&test).await["budgets"]["all"].clone();
     assert_eq!(own["reached"], 120);
-    assert_eq!(own["acting"], json!(["cap-resolution", "pause-uploads"]));
+    let acting = json!({"cap-resolution": "enforce", "pause-uploads": "enforce"});
+    assert_eq!(own["acting"], acting);
     assert_eq!(
         test.count_events("budget.reached").await,
         4,

@@ -98,7 +98,9 @@ async fn operators_are_told_in_the_founding_documents_words_and_a_little_more() 
                 {
                     "name": "mux", "health": "healthy", "circuitBreaker": breaker,
                     "calls": 16, "heldBack": 0, "attempts": 16, "retries": 0, "failures": 0,
-                    "statusPage": {"indicator": "none", "since": "2026-01-05T09:00:00Z", "readAt": asked},
+                    "statusPage": {
+                        "indicator": "none", "since": "2026-01-05T09:00:01.25Z", "readAt": "2026-01-06T09:00:03.5Z",
+                    },
                 },
                 {
                     "name": "mail", "health": "healthy", "circuitBreaker": breaker,

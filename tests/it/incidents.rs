@@ -27,10 +27,13 @@ pub(crate) async fn minutes(test: &TestApp, count: u32) {
     }
 }
 
+/// Outages of vendors. A budget that they spend is an incident of its own.
 pub(crate) async fn listed(test: &TestApp) -> Vec<Value> {
     let dana = test.as_caller(Caller::Person("dana"));
     let body = dana.get("/api/ops/incidents").await.ok();
-    body["incidents"].as_array().unwrap().clone()
+    let incidents = body["incidents"].as_array().unwrap().iter();
+    let outages = incidents.filter(|it| it["kind"] == "vendor-outage");
+    outages.cloned().collect()
 }
 
 /// The only incident there is.
@@ -50,10 +53,9 @@ pub(crate) fn page_says(test: &TestApp, indicator: Indicator) {
 
 /// As many opened and closed as this.
 pub(crate) async fn told(test: &TestApp) -> (usize, usize) {
-    (
-        test.count_events("incident.opened").await,
-        test.count_events("incident.closed").await,
-    )
+    let opened = test.event_data("incident.opened").await;
+    let opened = opened.iter().filter(|it| it["kind"] == "vendor-outage");
+    (opened.count(), test.count_events("incident.closed").await)
 }
 
 #[tokio::test]

@@ -87,6 +87,14 @@ impl Alert {
         }
     }
 
+    /// Whether it says how things are now. What was spent in a month, or may be, says nothing of that.
+    pub const fn is_of_now(self) -> bool {
+        !matches!(
+            self,
+            Self::BudgetBurningFast | Self::BudgetBurning | Self::BudgetSpent | Self::SpendHigh
+        )
+    }
+
     /// The highest value at which nothing is wrong.
     pub const fn highest(self) -> u64 {
         match self {

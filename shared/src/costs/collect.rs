@@ -143,11 +143,16 @@ impl Collecting<'_> {
             day: today,
             cursor: None,
         });
+        let begun = walk.clone();
         let mut told = Told::new();
         let done = self.walk(place, &mut walk, &mut told).await;
         // What was seen is kept, even if Mux stopped answering on the way.
         for (of, amounts) in &told {
-            rows::tell(self.app, *of, amounts, How::Some).await?;
+            if let Err(error) = rows::tell(self.app, *of, amounts, How::Some).await {
+                // Told again from where this run began.
+                place.walk = Some(begun);
+                return Err(error.into());
+            }
         }
         if matches!(done, Ok(true)) {
             place.stored = Some(walk.day);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 
 use super::{
-    model::{Quality, Tier, Unit, Use},
+    model::{Quality, Tier, Unit, Use, Vendor},
     money::{Money, TooMuch},
     report::Facts,
 };
@@ -49,6 +49,13 @@ pub struct Of {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<Tier>,
     pub estimated: bool,
+}
+
+impl Of {
+    /// Whether only players tell of it: Mux has not said yet how much it was.
+    pub fn is_hearsay(&self) -> bool {
+        self.estimated && self.unit.vendor() == Vendor::Mux
+    }
 }
 
 /// The rows of a report: by day if they are not too many, else of the month, else without videos and links.

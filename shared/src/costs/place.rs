@@ -120,7 +120,11 @@ impl Place {
             CLOSED_ON.. => Month::of(today).before(),
             _ => Month::of(today).before().before(),
         };
-        let known = |month: &Month| self.settled.is_some_and(|it| it >= month.last());
+        // What is kept is walked along once a day, and a walk tells of every day since the last one.
+        let known = |month: &Month| {
+            let stored = self.walk.is_none() && self.stored.is_some_and(|it| it > month.last());
+            stored && self.settled.is_some_and(|it| it >= month.last())
+        };
         let Some(mut month) = self.closed.map(Month::after) else {
             return Vec::new();
         };
@@ -186,6 +190,7 @@ mod tests {
     fn a_month_is_closed_on_the_fourth_and_never_asked_again() {
         let mut place = Place {
             settled: Some(date!(2026 - 02 - 03)),
+            stored: Some(date!(2026 - 02 - 04)),
             ..Place::first(datetime!(2026-01-05 15:00 UTC))
         };
         assert_eq!(place.closing(datetime!(2026-02-03 23:00 UTC)), []);
@@ -196,6 +201,12 @@ mod tests {
         assert_eq!(place.closing(fourth), []);
         assert_eq!(days(&place, fourth), [1, 2, 3, 4]);
         place.settled = Some(date!(2026 - 04 - 10));
+        assert_eq!(
+            place.closing(datetime!(2026-04-10 13:00 UTC)),
+            [],
+            "what is kept is not known"
+        );
+        place.stored = Some(date!(2026 - 04 - 10));
         assert_eq!(place.closing(datetime!(2026-04-10 13:00 UTC)).len(), 2);
     }
 
@@ -203,6 +214,7 @@ mod tests {
     fn a_month_that_mux_has_not_told_of_wholly_stays_open() {
         let place = Place {
             settled: Some(date!(2026 - 01 - 30)),
+            stored: Some(date!(2026 - 02 - 10)),
             ..Place::first(datetime!(2026-01-05 15:00 UTC))
         };
         assert_eq!(place.closing(datetime!(2026-02-10 13:00 UTC)), []);

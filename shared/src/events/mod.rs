@@ -1,6 +1,7 @@
 //! What happened, in the past tense. Written with the change it reports; read by audit,
 //! notifications and cost. Append only: a stored event is read back for years.
 
+mod about;
 mod envelope;
 
 use serde::{Deserialize, Serialize};
@@ -234,6 +235,9 @@ pub enum Event {
     /// A link costs so much that it opens for nobody, or would.
     #[serde(rename = "guardrail.link-paused")]
     LinkPaused { share: ShareId, mode: Mode },
+    /// It costs less than was thought, or its month is over: it opens again.
+    #[serde(rename = "guardrail.link-unpaused")]
+    LinkUnpaused { share: ShareId },
     /// An operator lets it open all the same. Why is a personal field.
     #[serde(rename = "guardrail.link-resumed")]
     LinkResumed { share: ShareId },
@@ -283,78 +287,6 @@ pub enum Event {
 pub enum Shown {
     Password,
     Code,
-}
-
-impl Event {
-    /// The video or, without one, the link that it is about.
-    pub fn about(&self) -> Option<String> {
-        match self {
-            Self::UploadRequested { asset, .. }
-            | Self::UploadRefused { asset }
-            | Self::UploadReceived { asset }
-            | Self::UploadCancelled { asset }
-            | Self::UploadExpired { asset }
-            | Self::AssetReady { asset, .. }
-            | Self::AssetFailed { asset }
-            | Self::AssetRenamed { asset }
-            | Self::AssetDeleted { asset }
-            | Self::AssetUpdated { asset }
-            | Self::ShareCreated { asset, .. }
-            | Self::ShareOpened { asset, .. }
-            | Self::ShareRevoked { asset, .. }
-            | Self::ShareEnded { asset, .. }
-            | Self::ShareExtended { asset, .. }
-            | Self::ShareRelabelled { asset, .. }
-            | Self::ShareRenewed { asset, .. } => Some(asset.to_string()),
-            Self::ShareRefused { share, .. }
-            | Self::ShareUnlocked { share, .. }
-            | Self::ShareCodeSent { share }
-            | Self::ShareNotUnlocked { share, .. }
-            | Self::ShareRulesChanged { share }
-            | Self::ShareExpiring { share, .. }
-            | Self::ShareExpired { share }
-            | Self::ShareCut { share, .. }
-            | Self::ShareCutting { share, .. }
-            | Self::LinkPaused { share, .. }
-            | Self::LinkResumed { share }
-            | Self::LinkPausedAgain { share }
-            | Self::LinkSpread { share, .. } => Some(share.to_string()),
-            Self::LetterStuck { .. }
-            | Self::LetterParked { .. }
-            | Self::LetterReplayed { .. }
-            | Self::LetterDiscarded { .. }
-            | Self::LetterTried { .. }
-            | Self::LetterSettled { .. }
-            | Self::ReplayBegun { .. }
-            | Self::ReplayEnded { .. }
-            | Self::AlertRaised { .. }
-            | Self::AlertCleared { .. }
-            | Self::ComparisonEnded { .. }
-            | Self::PolicyChanged { .. }
-            | Self::TokenGuessing { .. }
-            | Self::AuditErased { .. }
-            | Self::BreakerOpened { .. }
-            | Self::BreakerClosed { .. }
-            | Self::ErrorBudgetBreached { .. }
-            | Self::ErrorBudgetRestored { .. }
-            | Self::FreezeLifted { .. }
-            | Self::FreezeRestored
-            | Self::BudgetReached { .. }
-            | Self::GuardrailBegan { .. }
-            | Self::GuardrailEnded { .. }
-            | Self::GuardrailLifted { .. }
-            | Self::GuardrailRestored { .. }
-            | Self::CostReportClosed { .. }
-            | Self::IncidentOpened { .. }
-            | Self::IncidentUpdated { .. }
-            | Self::IncidentAcknowledged { .. }
-            | Self::IncidentMitigated { .. }
-            | Self::IncidentClosed { .. }
-            | Self::IncidentReviewed { .. }
-            | Self::IncidentEscalated { .. }
-            | Self::AuditExported { .. } => None,
-        }
-    }
 }
 
 #[cfg(test)]

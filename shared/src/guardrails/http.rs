@@ -6,7 +6,8 @@ use axum::extract::State as Handle;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    model::{Mode, Rail, State, Whose},
+    model::{State, Whose},
+    rails::{Mode, Rail},
     service::{Target, kept, turn},
 };
 use crate::{

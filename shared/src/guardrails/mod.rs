@@ -7,11 +7,13 @@
 mod error;
 mod http;
 mod model;
+mod rails;
 mod service;
 
 pub use self::{
     error::GuardError,
     http::routes,
-    model::{CAP, Mode, Rail, Rails, State, Whose},
+    model::{State, Whose},
+    rails::{CAP, Mode, Rail, Rails},
     service::{Acting, kept, known, look, look_if_told, much_traffic},
 };

@@ -1,14 +1,15 @@
 //! What is done when a month costs more than it should: at which part of a budget, to whom, and what is
 //! undone. No I/O.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::rails::{Mode, Rail, Rails};
 use crate::{
+    costs::Money,
     dlq::Note,
     ids::{InvalidId, ShareId, TenantId, UserId},
-    mux::Resolution,
 };
 
 /// Shares of a budget at which somebody is told, in percent (S0-013).
@@ -20,90 +21,6 @@ const RUNAWAY: u64 = 2_500;
 
 /// So many links are paused by themselves in a month; more than that is no runaway link, and for people.
 const PAUSED_MAX: usize = 200;
-
-/// The tallest picture that new tokens play once the cap acts: the tier that Mux charges least for
-/// (mux.com/blog/introducing-resolution-based-pricing).
-pub const CAP: Resolution = Resolution::P720;
-
-/// What can be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rail {
-    /// New tokens play [`CAP`] at the most.
-    CapResolution,
-    /// Nobody begins an upload.
-    PauseUploads,
-    /// A link that runs away opens for nobody.
-    PauseLinks,
-}
-
-impl Rail {
-    pub const ALL: [Self; 3] = [Self::CapResolution, Self::PauseUploads, Self::PauseLinks];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::CapResolution => "cap-resolution",
-            Self::PauseUploads => "pause-uploads",
-            Self::PauseLinks => "pause-links",
-        }
-    }
-
-    /// From which part of a budget on, in percent.
-    pub const fn from(self) -> u64 {
-        match self {
-            Self::PauseLinks => 50,
-            Self::CapResolution => 80,
-            Self::PauseUploads => 100,
-        }
-    }
-}
-
-/// Whether something is done, or only told of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    Off,
-    /// It is told of as if it were done. So everything begins.
-    #[default]
-    DryRun,
-    Enforce,
-}
-
-/// What is done about what: `GUARDRAILS`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rails([Mode; Rail::ALL.len()]);
-
-impl Rails {
-    pub const fn mode(&self, rail: Rail) -> Mode {
-        self.0[rail as usize]
-    }
-
-    /// `cap-resolution=enforce,pause-uploads=off`: who is not named stays a dry run. Each fault says
-    /// where it is and shows nothing of what stands there.
-    pub fn read(text: &str) -> Result<Self, Vec<String>> {
-        let (mut rails, mut faults) = (Self::default(), Vec::new());
-        let parts = text.split(',').map(str::trim).enumerate();
-        for (place, part) in parts.filter(|(_, it)| !it.is_empty()) {
-            let (name, mode) = part.split_once('=').unwrap_or((part, ""));
-            let rail = Rail::ALL.into_iter().find(|it| it.name() == name.trim());
-            let mode = match mode.trim() {
-                "off" => Some(Mode::Off),
-                "dry-run" => Some(Mode::DryRun),
-                "enforce" => Some(Mode::Enforce),
-                _ => None,
-            };
-            match (rail, mode) {
-                (Some(rail), Some(mode)) => rails.0[rail as usize] = mode,
-                (None, _) => faults.push(format!("has no guardrail at place {}", place + 1)),
-                (Some(rail), None) => faults.push(format!("has no good value for {}", rail.name())),
-            }
-        }
-        if faults.is_empty() {
-            return Ok(rails);
-        }
-        Err(faults)
-    }
-}
 
 /// Whose budget: an organisation's, or that of all together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -137,6 +54,7 @@ impl TryFrom<String> for Whose {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spent {
     pub whose: Whose,
+    pub budget: Money,
     /// In ten-thousandths of the budget.
     pub used: u64,
     /// What links cost, in ten-thousandths of the budget.
@@ -158,14 +76,16 @@ pub struct State {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Own {
+    /// What the budget was when this was written: with another one, thresholds are told of anew.
+    pub budget: Money,
     /// The highest threshold that was reached this month, in percent.
     pub reached: u64,
-    /// What acts, or would.
-    pub acting: BTreeSet<Rail>,
+    /// What acts, or would, and as which it was told of.
+    pub acting: BTreeMap<Rail, Mode>,
     /// What an operator has lifted for the rest of the month.
     pub lifted: BTreeMap<Rail, Lifted>,
-    /// Links that ran away.
-    pub paused: BTreeSet<ShareId>,
+    /// Links that ran away, and as what that was told of.
+    pub paused: BTreeMap<ShareId, Mode>,
     /// Those that an operator lets open all the same.
     pub resumed: BTreeMap<ShareId, Lifted>,
 }
@@ -184,11 +104,12 @@ pub enum Change {
     Began(Whose, Rail),
     Ended(Whose, Rail),
     Paused(Whose, ShareId),
+    Unpaused(Whose, ShareId),
 }
 
 impl State {
     /// What is so after this look, and what that changes. With a new month everything begins anew.
-    pub fn after(&self, month: &str, spent: &[Spent]) -> (Self, Vec<Change>) {
+    pub fn after(&self, rails: Rails, month: &str, spent: &[Spent]) -> (Self, Vec<Change>) {
         let mut next = Self {
             version: self.version,
             month: month.to_owned(),
@@ -200,16 +121,18 @@ impl State {
         for spent in spent {
             let before = self.budgets.get(&spent.whose);
             let was = before.filter(|_| same).unwrap_or(&nothing);
-            let own = was.after(spent, &mut changes);
-            if own != nothing {
+            let own = was.after(rails, spent, &mut changes);
+            if own.says_something() {
                 next.budgets.insert(spent.whose, own);
             }
         }
         // What is over: with its month, with what was spent, with its budget.
         for (whose, own) in &self.budgets {
             let now = next.budgets.get(whose).unwrap_or(&nothing);
-            let over = own.acting.difference(&now.acting);
-            changes.extend(over.map(|rail| Change::Ended(*whose, *rail)));
+            let ended = own.acting.keys().filter(|it| !now.acting.contains_key(it));
+            changes.extend(ended.map(|rail| Change::Ended(*whose, *rail)));
+            let open = own.paused.keys().filter(|it| !now.paused.contains_key(it));
+            changes.extend(open.map(|share| Change::Unpaused(*whose, *share)));
         }
         (next, changes)
     }
@@ -219,7 +142,7 @@ impl State {
         let of = [Whose::All, Whose::Tenant(tenant)];
         let mut own = of.iter().filter_map(|it| self.budgets.get(it));
         rails.mode(rail) == Mode::Enforce
-            && own.any(|it| it.acting.contains(&rail) && !it.lifted.contains_key(&rail))
+            && own.any(|it| it.acting.contains_key(&rail) && !it.lifted.contains_key(&rail))
     }
 
     /// Whether this link is paused.
@@ -228,7 +151,7 @@ impl State {
         let mut own = of.iter().filter_map(|it| self.budgets.get(it));
         rails.mode(Rail::PauseLinks) == Mode::Enforce
             && own.any(|it| {
-                it.paused.contains(&share)
+                it.paused.contains_key(&share)
                     && !it.resumed.contains_key(&share)
                     && !it.lifted.contains_key(&Rail::PauseLinks)
             })
@@ -242,31 +165,38 @@ impl State {
 }
 
 impl Own {
-    fn after(&self, spent: &Spent, changes: &mut Vec<Change>) -> Self {
+    fn says_something(&self) -> bool {
+        self.reached > 0 || !self.acting.is_empty() || !self.paused.is_empty()
+    }
+
+    fn after(&self, rails: Rails, spent: &Spent, changes: &mut Vec<Change>) -> Self {
         let (mut next, whose) = (self.clone(), spent.whose);
+        if self.budget != spent.budget {
+            (next.budget, next.reached) = (spent.budget, 0);
+        }
         let percent = spent.used / 100;
         for threshold in THRESHOLDS {
-            if percent >= threshold && self.reached < threshold {
+            if percent >= threshold && next.reached < threshold {
                 next.reached = threshold;
                 changes.push(Change::Reached(whose, threshold));
             }
         }
         for rail in [Rail::CapResolution, Rail::PauseUploads] {
             // What Mux corrects downwards ends it again; that it was reached stays told.
-            if percent < rail.from() {
+            let mode = rails.mode(rail);
+            if percent < rail.from() || mode == Mode::Off {
                 next.acting.remove(&rail);
-            } else if next.acting.insert(rail) {
+            } else if next.acting.insert(rail, mode) != Some(mode) {
                 changes.push(Change::Began(whose, rail));
             }
         }
-        if percent >= Rail::PauseLinks.from() {
-            for (share, used) in &spent.links {
-                let room = next.paused.len() < PAUSED_MAX;
-                if *used >= RUNAWAY && room && next.paused.insert(*share) {
-                    changes.push(Change::Paused(whose, *share));
-                }
-            }
-        }
+        let mode = rails.mode(Rail::PauseLinks);
+        let half = percent >= Rail::PauseLinks.from() && mode != Mode::Off;
+        let ran = spent.links.iter().filter(|it| half && it.1 >= RUNAWAY);
+        next.paused = ran.map(|it| (it.0, mode)).take(PAUSED_MAX).collect();
+        let new = next.paused.keys();
+        let new = new.filter(|it| self.paused.get(it) != Some(&mode));
+        changes.extend(new.map(|share| Change::Paused(whose, *share)));
         next
     }
 }
@@ -292,13 +222,14 @@ mod tests {
     fn spent(whose: Whose, used: u64) -> Spent {
         Spent {
             whose,
+            budget: Money::of_micros(100_000_000),
             used,
             links: Vec::new(),
         }
     }
 
     fn after(state: &State, used: u64) -> (State, Vec<Change>) {
-        state.after("2026-01", &[spent(Whose::All, used)])
+        state.after(enforced(), "2026-01", &[spent(Whose::All, used)])
     }
 
     #[test]
@@ -332,29 +263,48 @@ mod tests {
         let own = state.budgets.get_mut(&Whose::All).unwrap();
         own.lifted.insert(Rail::PauseUploads, lifted);
         assert!(!state.acts(&enforced(), Rail::PauseUploads, tenant(1)));
-        let (next, changes) = state.after("2026-02", &[spent(Whose::All, 0)]);
+        let (next, changes) = state.after(enforced(), "2026-02", &[spent(Whose::All, 0)]);
         let ended =
             [Rail::CapResolution, Rail::PauseUploads].map(|it| Change::Ended(Whose::All, it));
         assert_eq!(changes, ended);
-        let (next, _) = next.after("2026-02", &[spent(Whose::All, 10_000)]);
+        let (next, _) = next.after(enforced(), "2026-02", &[spent(Whose::All, 10_000)]);
         assert!(next.acts(&enforced(), Rail::PauseUploads, tenant(1)));
     }
 
     #[test]
     fn an_organisations_budget_touches_nobody_else() {
         let own = spent(Whose::Tenant(tenant(1)), 10_000);
-        let (state, _) = State::default().after("2026-01", &[own]);
+        let (state, _) = State::default().after(enforced(), "2026-01", &[own]);
         assert!(state.acts(&enforced(), Rail::PauseUploads, tenant(1)));
         assert!(!state.acts(&enforced(), Rail::PauseUploads, tenant(2)));
     }
 
     #[test]
-    fn a_dry_run_tells_and_does_nothing() {
-        let (state, changes) = after(&State::default(), 10_000);
+    fn a_dry_run_tells_and_does_nothing_and_that_it_is_enforced_is_told_then() {
+        let all = [spent(Whose::All, 10_000)];
+        let (state, changes) = State::default().after(Rails::default(), "2026-01", &all);
         assert_eq!(changes.len(), 5);
         for rail in Rail::ALL {
             assert!(!state.acts(&Rails::default(), rail, tenant(1)));
         }
+        let (_, changes) = state.after(enforced(), "2026-01", &all);
+        let began =
+            [Rail::CapResolution, Rail::PauseUploads].map(|it| Change::Began(Whose::All, it));
+        assert_eq!(changes, began);
+        let off = Rails::read("cap-resolution=off,pause-uploads=off").unwrap();
+        let (_, changes) = State::default().after(off, "2026-01", &all);
+        assert_eq!(changes.len(), 3, "what is off tells nothing but thresholds");
+    }
+
+    #[test]
+    fn a_budget_that_is_raised_is_told_of_anew() {
+        let (state, _) = after(&State::default(), 10_000);
+        let more = Spent {
+            budget: Money::of_micros(1_000_000_000),
+            ..spent(Whose::All, 5_000)
+        };
+        let (_, changes) = state.after(enforced(), "2026-01", &[more]);
+        assert_eq!(changes[0], Change::Reached(Whose::All, 50));
     }
 
     #[test]
@@ -364,26 +314,21 @@ mod tests {
             ..spent(Whose::Tenant(tenant(1)), used)
         };
         let paused = |spent| {
-            let (state, _) = State::default().after("2026-01", &[spent]);
+            let (state, _) = State::default().after(enforced(), "2026-01", &[spent]);
             state.pauses(&enforced(), tenant(1), share(1))
         };
         assert!(!paused(of(4_999, 4_000)), "there is enough left");
         assert!(!paused(of(5_000, 2_499)));
         assert!(paused(of(5_000, 2_500)));
-        let (state, _) = State::default().after("2026-01", &[of(5_000, 2_500)]);
+        let (state, _) = State::default().after(enforced(), "2026-01", &[of(5_000, 2_500)]);
         assert!(!state.pauses(&enforced(), tenant(1), share(2)));
         assert!(!state.pauses(&Rails::default(), tenant(1), share(1)));
-    }
-
-    #[test]
-    fn what_is_not_understood_is_named_and_not_shown() {
-        let faults = Rails::read("cap-resolution=hunter2,hunter2=off,pause-links").unwrap_err();
-        let named = [
-            "has no good value for cap-resolution",
-            "has no guardrail at place 2",
-            "has no good value for pause-links",
-        ];
-        assert_eq!(faults, named);
+        // Mux corrects it, or a month begins: it opens again, and that is told.
+        let (_, changes) = state.after(enforced(), "2026-01", &[of(5_000, 2_499)]);
+        let open = [Change::Unpaused(Whose::Tenant(tenant(1)), share(1))];
+        assert_eq!(changes, open);
+        let (_, changes) = state.after(enforced(), "2026-02", &[]);
+        assert_eq!(changes, open);
     }
 
     #[test]
@@ -395,12 +340,12 @@ mod tests {
                 Whose::Tenant(tenant(0)),
                 Own {
                     reached: 80,
-                    acting: BTreeSet::from([Rail::CapResolution]),
+                    acting: BTreeMap::from([(Rail::CapResolution, Mode::DryRun)]),
                     ..Own::default()
                 },
             )]),
         };
-        let json = r#"{"version":1,"month":"2026-01","budgets":{"ten_00000000000000000000000000":{"reached":80,"acting":["cap-resolution"],"lifted":{},"paused":[],"resumed":{}}}}"#;
+        let json = r#"{"version":1,"month":"2026-01","budgets":{"ten_00000000000000000000000000":{"budget":"0.000000","reached":80,"acting":{"cap-resolution":"dry-run"},"lifted":{},"paused":{},"resumed":{}}}}"#;
         assert_eq!(serde_json::to_string(&state).unwrap(), json);
         assert_eq!(serde_json::from_str::<State>(json).unwrap(), state);
     }

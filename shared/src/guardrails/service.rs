@@ -1,18 +1,22 @@
 //! Looking at what is spent, and what everybody who asks is told of it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::{
     error::GuardError,
-    model::{CAP, Change, Lifted, Mode, Own, Rail, Rails, Spent, State, Whose},
+    model::{Change, Lifted, Own, Spent, State, Whose},
+    rails::{CAP, Mode, Rail, Rails},
 };
 use crate::{
     app::Parts,
     auth::Member,
-    costs::{self, Line, Month},
+    costs::{self, CostsError, Money, Month},
     dlq::Note,
     events::{Act, Event},
     ids::{ShareId, TenantId},
@@ -94,12 +98,13 @@ pub async fn look_if_told(app: &Parts, act: &Act) -> Result<(), GuardError> {
     }
     let key = keys::much_traffic();
     let told: Option<Traffic> = app.store.get(&key).await?;
-    if told.is_none() {
+    if told.is_none_or(|it| app.clock.now() - it.at > Duration::HOUR) {
         return Ok(());
     }
-    Box::pin(look(app, act)).await?;
-    // No guard: what was told meanwhile is looked at within the hour.
-    Ok(app.store.delete(&key, Guard::None).await?)
+    // Before the look, so that one that cannot be done is not tried every minute: the hour's look comes.
+    // No guard: what was told meanwhile is looked at by that, too.
+    app.store.delete(&key, Guard::None).await?;
+    Box::pin(look(app, act)).await
 }
 
 /// That Mux told of much traffic.
@@ -120,7 +125,8 @@ pub async fn look(app: &Parts, act: &Act) -> Result<(), GuardError> {
     for tenant in app.config.budgets.whose() {
         spent.extend(Box::pin(spent_by(app, tenant, month)).await?);
     }
-    let (mut next, changes) = before.after(&month.to_string(), &spent);
+    let rails = app.config.guardrails;
+    let (mut next, changes) = before.after(rails, &month.to_string(), &spent);
     if next == before {
         return Ok(());
     }
@@ -150,14 +156,25 @@ async fn spent_by(
     let Some(budget) = report.budget else {
         return Ok(None);
     };
-    let share = |line: &Line| {
-        let id: ShareId = line.of.as_ref()?.parse().ok()?;
-        Some((id, line.cost.ten_thousandths_of(budget.budget)))
-    };
+    // What only players tell is no reason to stop anybody: whoever holds a link can make it up.
+    let proved = report.rows.iter().filter(|row| !row.of.is_hearsay());
+    let (mut used, mut links) = (Money::ZERO, BTreeMap::<ShareId, Money>::new());
+    for row in proved {
+        used = used.plus(row.cost).map_err(CostsError::from)?;
+        if let Some(share) = row.of.share {
+            let of = links.entry(share).or_default();
+            *of = of.plus(row.cost).map_err(CostsError::from)?;
+        }
+    }
+    let part = |cost: Money| cost.ten_thousandths_of(budget.budget);
     Ok(Some(Spent {
         whose: tenant.map_or(Whose::All, Whose::Tenant),
-        used: budget.used,
-        links: report.lines.shares.iter().filter_map(share).collect(),
+        budget: budget.budget,
+        used: part(used),
+        links: links
+            .into_iter()
+            .map(|(id, cost)| (id, part(cost)))
+            .collect(),
     }))
 }
 
@@ -181,6 +198,7 @@ fn told(app: &Parts, change: Change) -> (TenantId, Event) {
                 mode: mode(Rail::PauseLinks),
             },
         ),
+        Change::Unpaused(whose, share) => (whose, Event::LinkUnpaused { share }),
     };
     (log_of(app, whose), event)
 }
@@ -209,6 +227,9 @@ fn say(app: &Parts, change: Change) {
             let dry_run = app.config.guardrails.mode(rail) != Mode::Enforce;
             let guardrail = rail.name();
             tracing::warn!(guardrail, dry_run, share.id = %share, "a link runs away");
+        }
+        Change::Unpaused(_, share) => {
+            tracing::info!(share.id = %share, "a link is paused no more");
         }
     }
 }
@@ -269,7 +290,7 @@ impl Own {
                 self.lifted.remove(&rail).ok_or(GuardError::Nothing)?;
             }
             (Target::Link(share), Some(lifted)) => {
-                if !self.paused.contains(&share) {
+                if !self.paused.contains_key(&share) {
                     return Err(GuardError::Nothing);
                 }
                 self.resumed.entry(share).or_insert(lifted);

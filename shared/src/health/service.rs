@@ -166,8 +166,8 @@ async fn afresh(app: &Parts, now: OffsetDateTime) -> Look {
     let signs = Signs {
         table: Table::of(millis, unanswered),
         vendors: worst.unwrap_or(Health::Healthy),
-        alerts: alerts.len(),
-        incidents: incidents.len(),
+        alerts: alerts.keys().filter(|it| it.is_of_now()).count(),
+        incidents: incidents.iter().filter(|it| it.matter.is_of_now()).count(),
         warnings: warnings.len(),
     };
     Look {

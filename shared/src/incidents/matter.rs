@@ -30,6 +30,11 @@ impl Matter {
         }
     }
 
+    /// Whether it says how things are now. What was broken within thirty days says nothing of that.
+    pub const fn is_of_now(self) -> bool {
+        matches!(self, Self::VendorOutage(_))
+    }
+
     pub const fn subject(self) -> &'static str {
         match self {
             Self::VendorOutage(vendor) => vendor.name(),

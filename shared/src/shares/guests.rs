@@ -13,7 +13,7 @@ use super::{
     open::{self, Asked, Extras},
     token::ShareToken,
     unlock::{self, Key},
-    watched::watched,
+    watched::{Telling, watched},
 };
 use crate::{
     app::App,
@@ -240,12 +240,14 @@ async fn send_code(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// How long a viewer's player played since it last told.
+/// How long a viewer's player played since it last told, and whether it gave up.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WatchedBody {
     asset: AssetId,
     seconds: u64,
+    #[serde(default)]
+    failed: bool,
 }
 
 async fn tell_watched(
@@ -253,6 +255,11 @@ async fn tell_watched(
     Guest(asked): Guest,
     Json(body): Json<WatchedBody>,
 ) -> Result<StatusCode, Problem> {
-    watched(&app, &asked, body.asset, body.seconds).await?;
+    let telling = Telling {
+        asset: body.asset,
+        seconds: body.seconds,
+        failed: body.failed,
+    };
+    watched(&app, &asked, telling).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -60,10 +60,11 @@ pub(super) async fn lift(
     time: Duration,
 ) -> Result<State, Frozen> {
     let (now, before) = (app.clock.now(), kept(app).await?);
-    if before.breached.is_empty() {
+    if before.freezing().next().is_none() {
         return Ok(before); // there is nothing to lift
     }
     let lifted = Lifted {
+        of: before.freezing().collect(),
         by: operator.user,
         reason,
         until: now + time,

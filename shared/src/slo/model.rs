@@ -14,8 +14,8 @@ pub(super) const PERIOD: Duration = Duration::days(30);
 /// Minutes of the period: a budget is easier to grasp in these.
 const PERIOD_MINUTES: u64 = 30 * 24 * 60;
 
-/// With fewer failures than this in its longer window, no alert is raised: one failure among three
-/// requests of a night is no trend.
+/// With fewer failures than this no budget is spent and no alert raised: one failure among three requests
+/// of a night is no trend.
 const FEW: u64 = 5;
 
 /// Everything that is promised.
@@ -64,6 +64,12 @@ impl Objective {
             Self::Webhooks => 995_000,
             Self::PlaybackErrors | Self::Latency => 990_000,
         }
+    }
+
+    /// Whether changes are frozen when its budget is spent. What viewers tell can be made up by whoever holds
+    /// a link: it is alerted of, and stops nobody.
+    pub const fn freezes(self) -> bool {
+        !matches!(self, Self::PlaybackErrors)
     }
 
     /// Of a million, so many may be bad.
@@ -123,9 +129,9 @@ impl Budget {
         }
     }
 
-    /// Whether more was bad than may be.
+    /// Whether more was bad than may be, and not only a few.
     pub const fn is_breached(&self) -> bool {
-        self.spent_millionths > MILLION
+        self.spent_millionths > MILLION && self.bad >= FEW
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     incidents::{self, Cause, Found, Matter, Severity},
     meter::{self, Counter, Series},
     store::{Guard, StoreError, Write, keys},
+    telemetry::Answering,
 };
 
 /// The longest window that is looked at by the minute; longer ones by the hour.
@@ -27,14 +28,14 @@ pub fn count(app: &Parts, objective: Objective, good: bool) {
 
 /// Counts an answer: by what its route promises, and whether it came in time. What was the client's
 /// mistake keeps no promise and breaks none.
-pub fn answered(app: &Parts, promised: Option<Objective>, status: StatusCode, took: Duration) {
+pub fn answered(app: &Parts, answering: Answering, status: StatusCode, took: Duration) {
     let (served, failed) = (status.as_u16() < 400, status.is_server_error());
-    if let Some(objective) = promised
+    if let Some(objective) = answering.promised
         && (served || failed)
     {
         count(app, objective, served);
     }
-    if !failed {
+    if answering.timed && !failed {
         count(app, Objective::Latency, took <= SLOW);
     }
 }
@@ -81,7 +82,9 @@ fn tally(series: &Series, objective: Objective, from: OffsetDateTime) -> Tally {
 pub async fn watch(app: &Parts, act: &Act, counted: &BTreeSet<Counter>) -> Result<(), StoreError> {
     let (now, before) = (app.clock.now(), kept(app).await?);
     let broken = |it: &Objective| counted.contains(&Counter::promised(*it, false));
-    if before.is_calm() && !Objective::ALL.iter().any(broken) {
+    // Once an hour in any case: a run may have died between what it added up and its look.
+    let hourly = now.minute() == 0;
+    if before.is_calm() && !hourly && !Objective::ALL.iter().any(broken) {
         return Ok(());
     }
     let standings = Box::pin(standings(app)).await?;
@@ -120,7 +123,8 @@ pub async fn tell(app: &Parts, act: &Act) -> Result<(), StoreError> {
     if state.version == 0 {
         return Ok(());
     }
-    for (objective, breach) in &state.breached {
+    let spent = state.breached.iter().filter(|it| it.0.freezes());
+    for (objective, breach) in spent {
         let found = Found {
             matter: Matter::ErrorBudget(*objective),
             severity: Severity::Major,

@@ -31,6 +31,8 @@ pub struct Breach {
 /// Somebody lets changes through although a budget is spent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifted {
+    /// Which budgets were spent then: another one freezes anew.
+    pub of: BTreeSet<Objective>,
     pub by: UserId,
     pub reason: Note,
     #[serde(with = "time::serde::rfc3339")]
@@ -53,8 +55,14 @@ impl State {
     /// Whether nothing may be changed that can wait: a budget is spent (S2-028), and nobody has answered
     /// for changing something all the same.
     pub fn is_frozen(&self, now: OffsetDateTime) -> bool {
-        let lifted = self.lifted.as_ref().is_some_and(|it| now < it.until);
-        !self.breached.is_empty() && !lifted
+        let lifted = self.lifted.as_ref().filter(|it| now < it.until);
+        let answered = |it: &Objective| lifted.is_some_and(|lifted| lifted.of.contains(it));
+        self.freezing().any(|it| !answered(&it))
+    }
+
+    /// Whose spent budgets freeze changes, unless somebody lifts that.
+    pub fn freezing(&self) -> impl Iterator<Item = Objective> {
+        self.breached.keys().copied().filter(|it| it.freezes())
     }
 
     /// How many objectives burn so that somebody is woken for it, or not.
@@ -141,12 +149,20 @@ mod tests {
     fn who_answers_for_one_freeze_lifts_it_for_a_time_and_not_the_next_one() {
         let (mut state, _) = State::default().after(NOON, &standings(tally(900, 100)));
         state.lifted = Some(Lifted {
+            of: state.freezing().collect(),
             by: ulid::Ulid::from_bytes([0; 16]).into(),
             reason: Note::try_from("it is the fix".to_owned()).unwrap(),
             until: NOON + Duration::HOUR,
         });
         assert!(!state.is_frozen(NOON));
         assert!(state.is_frozen(NOON + Duration::HOUR));
+        let mut other = state.clone();
+        other
+            .breached
+            .insert(Objective::Uploads, Breach { since: NOON });
+        assert!(other.is_frozen(NOON), "nobody answered for that");
+        other.breached = BTreeMap::from([(Objective::PlaybackErrors, Breach { since: NOON })]);
+        assert!(!other.is_frozen(NOON), "viewers freeze nothing");
         let (state, _) = state.after(NOON, &standings(tally(1_000, 0)));
         let (state, _) = state.after(NOON, &standings(tally(900, 100)));
         assert!(state.is_frozen(NOON));

@@ -94,13 +94,17 @@ pub struct Outage {
 pub(super) struct Rates {
     pub attempts: u64,
     pub failures: u64,
+    /// Calls that were not made.
+    pub held_back: u64,
     pub breaker_open: bool,
 }
 
 impl Rates {
     fn are_bad(self) -> bool {
         let many = self.attempts >= ATTEMPTS;
-        self.breaker_open || (many && self.failures * 100 >= self.attempts * FAILED)
+        // One that is open and that nobody calls hurts nobody, and would stand until somebody does.
+        let called = self.attempts + self.held_back > 0;
+        (self.breaker_open && called) || (many && self.failures * 100 >= self.attempts * FAILED)
     }
 }
 
@@ -185,12 +189,14 @@ mod tests {
     const WELL: Rates = Rates {
         attempts: 20,
         failures: 9,
+        held_back: 0,
         breaker_open: false,
     };
 
     const ILL: Rates = Rates {
         attempts: 20,
         failures: 10,
+        held_back: 0,
         breaker_open: false,
     };
 
@@ -215,21 +221,24 @@ mod tests {
     }
 
     #[test]
-    fn few_tries_say_nothing_and_an_open_breaker_says_all() {
+    fn few_tries_say_nothing_and_an_open_breaker_that_holds_calls_back_says_all() {
         let few = Rates {
             attempts: 4,
             failures: 4,
+            held_back: 0,
             breaker_open: false,
         };
         let judged = |rates| Watched::default().judged(rates, NOON).outage;
         assert_eq!(judged(few), None);
         assert_eq!(judged(WELL), None);
         assert!(judged(ILL).is_some());
-        let open = Rates {
+        let open = |held_back| Rates {
+            held_back,
             breaker_open: true,
             ..Rates::default()
         };
-        assert_eq!(judged(open).unwrap().cause, Cause::OwnRates);
+        assert_eq!(judged(open(1)).unwrap().cause, Cause::OwnRates);
+        assert_eq!(judged(open(0)), None, "nobody is hurt");
     }
 
     #[test]

@@ -66,10 +66,6 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, WatchError> {
         Err(error) => Err(error),
     };
     let folded = folded.and(slo::tell(app, &act).await);
-    if let Err(error) = guardrails::look_if_told(app, &act).await {
-        let error = telemetry::chain(&error);
-        tracing::warn!(error, "what Mux told of traffic was not looked at");
-    }
     let now = app.clock.now();
     // Without them the pages and the breakers still speak.
     let series = meter::minutes(app, now - WINDOW, now).await;
@@ -88,7 +84,13 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, WatchError> {
             }
         }
     }
-    incidents::look_after(app, &act).await.and(done)?;
+    let done = incidents::look_after(app, &act).await.and(done);
+    // Last: a report is the most work of all.
+    if let Err(error) = guardrails::look_if_told(app, &act).await {
+        let error = telemetry::chain(&error);
+        tracing::warn!(error, "what Mux told of traffic was not looked at");
+    }
+    done?;
     Ok(pass)
 }
 
@@ -118,6 +120,7 @@ async fn look(app: &Parts, act: &Act, vendor: Vendor, series: &Series) -> Result
     let rates = Rates {
         attempts: series.sum(Counter::of(vendor, Step::Attempt)),
         failures: series.sum(Counter::of(vendor, Step::Failure)),
+        held_back: series.sum(Counter::of(vendor, Step::HeldBack)),
         breaker_open: resilience::look(app, vendor).await.open_since().is_some(),
     };
     let mut after = asked.judged(rates, now);

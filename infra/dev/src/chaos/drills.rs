@@ -109,7 +109,8 @@ async fn webhooks_delayed(scene: &Scene<'_>) -> anyhow::Result<()> {
     }
     scene.until_health("degraded", Duration::MINUTE).await?;
     let alerts = scene.alerts().await?;
-    ensure!(alerts == ["webhooks-missing"], "{alerts:?}");
+    let missing = alerts.iter().any(|it| it == "webhooks-missing");
+    ensure!(missing, "{alerts:?}");
     scene.say("alert", &alerts.join(", "));
     scene.faults(Faults::default());
     scene.say("over", "");
