@@ -44,6 +44,7 @@ impl Month {
             PLENTY,
             ("BUDGETS", "all=0.20"),
             ("GUARDRAILS", "pause-links=enforce"),
+            ("SHARE_MAX_DAYS", "60"),
         ];
         let test = TestApp::given(variables).await;
         let until = BEGINNING - test.clock.now();

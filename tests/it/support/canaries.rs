@@ -2,7 +2,7 @@
 //! test's app notes those that pass through its hands, and looks for them in what was logged meanwhile.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     io,
     sync::{Arc, Mutex, Once, PoisonError},
 };
@@ -117,11 +117,60 @@ impl Canaries {
         // Nobody waits for this to write into the log.
         let since: Vec<Arc<str>> = lines().iter().skip(self.from).cloned().collect();
         let texts = self.texts.lock().unwrap();
+        let all = Sought::new(&texts);
         since.iter().find_map(|line| {
-            let text = texts.iter().find(|text| line.contains(text.as_str()))?;
+            let text = all.found_in(line)?;
             Some(format!("`{text}` stands in the log: {line}"))
         })
     }
+}
+
+/// What is looked for. With thousands of tokens, looking for one after the other would take minutes: of
+/// those that are long enough the end is looked up at every place of a line.
+struct Sought<'a> {
+    one_by_one: Vec<&'a str>,
+    by_end: HashMap<&'a [u8], &'a str>,
+}
+
+impl<'a> Sought<'a> {
+    /// So much of the end of a text tells it from others: a token's is its signature.
+    const END: usize = 16;
+
+    /// From so many on, looking them up is faster.
+    const MANY: usize = 500;
+
+    fn new(texts: &'a BTreeSet<String>) -> Self {
+        let many = texts.len() >= Self::MANY;
+        let long = |it: &&str| many && it.len() >= Self::END;
+        let (long, short): (Vec<&str>, Vec<&str>) =
+            texts.iter().map(String::as_str).partition(|it| long(it));
+        let end = |text: &'a str| (&text.as_bytes()[text.len() - Self::END..], text);
+        Self {
+            one_by_one: short,
+            by_end: long.into_iter().map(end).collect(),
+        }
+    }
+
+    fn found_in(&self, line: &str) -> Option<&'a str> {
+        let found = self.one_by_one.iter().find(|it| line.contains(**it));
+        let mut ends = line.as_bytes().windows(Self::END);
+        let any = !self.by_end.is_empty();
+        let by_end = || any.then(|| ends.find_map(|it| self.by_end.get(it)));
+        found.or_else(|| by_end().flatten()).copied()
+    }
+}
+
+#[test]
+fn a_token_among_thousands_is_found_wherever_it_stands() {
+    let texts: BTreeSet<String> = (0..1_000).map(|it| format!("{it:0>40}")).collect();
+    let sought = Sought::new(&texts);
+    let token = format!("{:0>40}", 777);
+    let line = format!("before {token} after");
+    assert_eq!(sought.found_in(&line), Some(token.as_str()));
+    assert_eq!(
+        sought.found_in("nothing of that, however long the line is"),
+        None
+    );
 }
 
 impl Canaries {
