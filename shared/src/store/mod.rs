@@ -121,7 +121,7 @@ pub struct Store {
 }
 
 impl Store {
-    pub fn new(client: Client, table: String) -> Self {
+    pub fn new(client: &Client, table: String) -> Self {
         let used = Arc::new(Used::default());
         // The same connections, and every call counted.
         let counted = client.config().to_builder();
