@@ -173,7 +173,7 @@ pub fn assemble(
         meter: Meter::new(Arc::clone(&clock)),
         clock,
         ids,
-        store: Store::new(clients.dynamodb, config.table.clone()),
+        store: Store::new(&clients.dynamodb, config.table.clone()),
         dead_letters: DeadLetters::new(clients.sqs, queue),
         mux_api: MuxApi::new(
             config.mux_api.clone(),

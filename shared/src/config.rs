@@ -90,9 +90,10 @@ pub struct Config {
     /// `BUDGETS`: how much a month may cost at list prices, as `all=100,ten_…=20.50` in US dollars. Who is
     /// not named has no budget. Default: nobody has.
     pub budgets: Budgets,
-    /// `GUARDRAILS`: what is done when a budget is spent, as `cap-resolution=enforce,pause-links=off`. What is
-    /// not named is told of, and not done.
+    /// `GUARDRAILS`: what is done when a budget is spent, as `pause-links=off`. Default: all is told of only.
     pub guardrails: Rails,
+    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`: MB of this function, as Lambda says. Default 256, as in `template.yaml`.
+    pub function_memory: u32,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER_ARG`: where
     /// traces are sent, and which. Without the first, nothing is. None of them stops a start (S4-001).
     pub traces: traces::Settings,
@@ -150,6 +151,7 @@ impl Config {
         let prices = vars.prices("PRICES");
         let budgets = vars.settings("BUDGETS", Budgets::read);
         let guardrails = vars.settings("GUARDRAILS", Rails::read);
+        let function_memory = vars.or("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256");
         let traces = vars.traces();
         let days: Option<u16> = share_days;
         if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
@@ -188,6 +190,7 @@ impl Config {
                 prices: prices?,
                 budgets: budgets?,
                 guardrails: guardrails?,
+                function_memory: function_memory?,
                 traces,
             })
         };

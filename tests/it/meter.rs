@@ -45,9 +45,7 @@ async fn folded(test: &TestApp) {
 async fn an_instance_writes_once_a_minute_however_often_it_is_asked_and_nothing_of_nothing() {
     let test = metered().await;
     test.table.note("METER#");
-    for _ in 0..10 {
-        test.anonymous().get("/api/health").await.ok();
-    }
+    test.clock.advance(60.seconds());
     assert_eq!(test.table.noted(), 0, "nothing is counted");
     for _ in 0..20 {
         test.ada().upload("Counted").await;
@@ -55,11 +53,46 @@ async fn an_instance_writes_once_a_minute_however_often_it_is_asked_and_nothing_
     }
     assert_eq!(test.table.noted(), 2, "a hundred seconds");
     test.clock.advance(60.seconds());
-    for _ in 0..10 {
+    for _ in 0..4 {
         test.anonymous().get("/api/health").await.ok();
+        test.clock.advance(30.seconds());
+    }
+    assert_eq!(test.table.noted(), 4, "what was left, and two minutes");
+    // It is 9:05:40.
+    for _ in 0..20 {
+        shared::shares::retire(&test.app).await.unwrap();
         test.clock.advance(60.seconds());
     }
-    assert_eq!(test.table.noted(), 3, "what was left, and then nothing");
+    let noted = test.table.noted();
+    assert_eq!(
+        noted, 7,
+        "what was left, and calls of functions at 9:10 and at 9:20"
+    );
+}
+
+#[tokio::test]
+async fn everything_of_a_busy_minute_is_one_write() {
+    let test = metered().await;
+    let video = test.ada().video("Counted").await;
+    let share = test.ada().share(&video, "for Sam").await;
+    test.clock.advance(2.minutes());
+    test.table.note("METER#");
+    for _ in 0..3 {
+        test.ada().video("Busy").await;
+        test.open(&share, None).await.ok();
+        test.anonymous().get("/api/health").await.ok();
+        test.woken("retire").await.ok();
+        test.woken("dlq-replay").await.ok();
+        test.clock.advance(15.seconds());
+    }
+    assert_eq!(
+        test.table.noted(),
+        1,
+        "uploads, webhooks, openings and jobs"
+    );
+    test.clock.advance(15.seconds());
+    test.anonymous().get("/api/health").await.ok();
+    assert_eq!(test.table.noted(), 2, "what came after it");
 }
 
 #[tokio::test]
@@ -90,7 +123,12 @@ async fn what_instances_counted_stands_in_the_minutes_in_which_it_happened() {
     );
     assert_eq!(minutes[&Counter::MuxAttempts].len(), 3);
     let of_mux = minutes.keys().filter(|it| it.name().starts_with("mux."));
-    assert_eq!(of_mux.count(), 2, "nothing else happened to Mux");
+    assert_eq!(of_mux.count(), 2, "nothing else happened");
+    let requests: Vec<u64> = minutes[&Counter::FunctionRequests]
+        .values()
+        .copied()
+        .collect();
+    assert_eq!(requests, [2, 2, 2, 2]);
     let hours = meter::hours(&test.app, start, test.clock.now())
         .await
         .unwrap();

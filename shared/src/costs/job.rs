@@ -1,10 +1,10 @@
 //! The job that learns what was used, every hour: asks Mux what it delivered and what it keeps, notes once
-//! a day how the month stands, and closes months.
+//! a day what the portal itself used and how the month stands, and closes months.
 
 use serde::Serialize;
 use time::Duration;
 
-use super::{closing, collect::Collecting, error::CostsError, place::Place, service};
+use super::{closing, collect::Collecting, error::CostsError, place::Place, platform, service};
 use crate::{
     alerts,
     app::Parts,
@@ -60,6 +60,7 @@ async fn run(app: &Parts, id: RunId) -> Result<Learnt, UsageError> {
     };
     round.delivered().await?;
     round.kept().await?;
+    round.platform().await?;
     round.snapshot().await?;
     let act = Act::of_job(Job::Usage.name(), id);
     round.close(&act).await?;
@@ -120,6 +121,17 @@ impl Round<'_> {
             self.fail(&error);
         }
         self.place = place;
+        self.save().await
+    }
+
+    /// What the portal used on days that are over, in time for the snapshot and before a month is closed.
+    async fn platform(&mut self) -> Result<(), StoreError> {
+        let today = Some(self.collecting.app.clock.now().date());
+        if self.place.platform == today {
+            return Ok(());
+        }
+        platform::told(self.collecting.app, &self.place).await?;
+        self.place.platform = today;
         self.save().await
     }
 

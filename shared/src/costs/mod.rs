@@ -20,6 +20,7 @@ mod money;
 mod notes;
 mod page;
 mod place;
+mod platform;
 mod prices;
 mod report;
 mod rows;

@@ -52,9 +52,9 @@ pub(super) fn notes(facts: &Facts<'_>) -> Vec<Note> {
     }
     let aws = used.iter().any(|it| it.vendor() == Vendor::Aws);
     let text = if aws {
-        "figures of AWS are never asked of Cost Explorer: they are estimated"
+        "figures of AWS are estimated, and Cost Explorer is not asked: calls and memory of functions, read and write units of the table and requests of the queue are counted by the portal, until yesterday; storage and backups of the table, its stream, logs, metrics, traffic and the gateway are not"
     } else {
-        "nothing of AWS is in this report: Cost Explorer is not asked, and the portal has not counted it"
+        "nothing of AWS is in this report: what the portal itself uses is laid to the operators' organisation, and Cost Explorer is not asked"
     };
     notes.push(Note::new("cost-explorer-not-asked", text));
     if facts.tenant.is_some() {

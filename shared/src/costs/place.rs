@@ -9,6 +9,10 @@ use super::model::{LAG, Month, iso, midnight};
 /// corrections; a week of them costs seven calls a day, and a late one is seen before the month is closed.
 const AGAIN: Duration = Duration::days(7);
 
+/// For how long a day may change of which the portal counted what it used: counts wait for so long to be
+/// added up (`meter`).
+const COUNTED_LATE: Duration = Duration::days(7);
+
 /// On which day of the next month a month is closed: its last day is complete after twelve hours, and is
 /// asked again on three days.
 const CLOSED_ON: u8 = 4;
@@ -36,6 +40,9 @@ pub(super) struct Place {
     /// The day of the newest snapshot.
     #[serde(with = "iso::option")]
     pub(super) snapshot: Option<Date>,
+    /// On which day it was last told what the portal itself used.
+    #[serde(with = "iso::option")]
+    pub(super) platform: Option<Date>,
     /// The newest month that is closed; nothing, as long as nobody asked.
     pub(super) closed: Option<Month>,
 }
@@ -106,6 +113,25 @@ impl Place {
             day += Duration::DAY;
         }
         windows
+    }
+
+    /// The days that are over and of which is to be told now what the portal itself used, the oldest first:
+    /// once a day all that may have changed since the last time.
+    pub(super) fn counted(&self, now: OffsetDateTime) -> Vec<Date> {
+        let today = now.date();
+        if self.platform == Some(today) {
+            return Vec::new();
+        }
+        let last = self.platform.unwrap_or(today);
+        let mut day = (last - COUNTED_LATE).max(today - OLDEST);
+        let mut days = Vec::new();
+        while day < today {
+            if !self.is_closed(day) {
+                days.push(day);
+            }
+            day += Duration::DAY;
+        }
+        days
     }
 
     /// Whether the report that this day belongs to does not change any more.
@@ -184,6 +210,26 @@ mod tests {
         };
         assert_eq!(late.windows(now).len(), 90);
         assert_eq!(late.windows(now)[0].day, date!(2025 - 10 - 08));
+    }
+
+    #[test]
+    fn what_the_portal_used_is_told_once_a_day_for_as_long_as_it_may_change() {
+        let told = |platform, now: OffsetDateTime| {
+            let place = Place {
+                platform,
+                ..Place::first(datetime!(2026-01-05 15:00 UTC))
+            };
+            let days = place.counted(now);
+            days.iter().map(|it| it.day()).collect::<Vec<u8>>()
+        };
+        let now = datetime!(2026-01-20 00:10 UTC);
+        assert_eq!(told(None, now), [13, 14, 15, 16, 17, 18, 19]);
+        let yesterday = Some(date!(2026 - 01 - 19));
+        assert_eq!(told(yesterday, now), [12, 13, 14, 15, 16, 17, 18, 19]);
+        assert!(told(Some(now.date()), now).is_empty());
+        // Two weeks without a run; and nothing of a month that is closed.
+        let slept = told(Some(date!(2026 - 01 - 06)), now);
+        assert_eq!(slept, (1..20).collect::<Vec<u8>>());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The queue of dead letters (DC-4: SQS).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use aws_sdk_sqs::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -32,6 +34,8 @@ pub(super) struct Message {
 pub struct DeadLetters {
     client: Client,
     url: String,
+    /// What the queue charges for and nobody has taken yet.
+    requests: AtomicU64,
 }
 
 /// The letter is in no queue.
@@ -51,6 +55,10 @@ pub enum DeadLetterError {
 
 /// The largest message that the queue takes, in bytes (`SendMessage` of the SQS reference).
 const MESSAGE_MAX: usize = 1024 * 1024;
+
+/// Bytes that are one request: each 64 KB of what a call carries is charged as one
+/// (aws.amazon.com/sqs/pricing).
+const CHUNK: usize = 64 * 1024;
 
 /// How long parts are kept. Their letter is in the queue for 14 days at the most; a parked one has
 /// waited for a person for more than a year when they go.
@@ -82,10 +90,27 @@ pub struct Depth {
 
 impl DeadLetters {
     pub fn new(client: Client, url: String) -> Self {
-        Self { client, url }
+        Self {
+            client,
+            url,
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    /// How many requests of the queue were made since the last time somebody took them. What the SDK sends
+    /// again is not seen here.
+    pub fn take_requests(&self) -> u64 {
+        self.requests.swap(0, Ordering::Relaxed)
+    }
+
+    /// A call that carries this many bytes.
+    fn charged(&self, bytes: usize) {
+        let requests = u64::try_from(bytes.div_ceil(CHUNK)).unwrap_or(u64::MAX);
+        self.requests.fetch_add(requests.max(1), Ordering::Relaxed);
     }
 
     async fn send(&self, letter: String) -> Result<(), DeadLetterError> {
+        self.charged(letter.len());
         let call = self.client.send_message();
         let call = call.queue_url(&self.url).message_body(letter);
         let step = traces::step("SQS.SendMessage");
@@ -99,6 +124,7 @@ impl DeadLetters {
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
         ];
+        self.charged(0);
         let output = self
             .client
             .get_queue_attributes()
@@ -117,7 +143,7 @@ impl DeadLetters {
 
     /// What is due, at most ten of it. None of it is gone before it is settled.
     pub(super) async fn receive(&self) -> Result<Vec<Message>, DeadLetterError> {
-        let output = self
+        let received = self
             .client
             .receive_message()
             .queue_url(&self.url)
@@ -125,14 +151,17 @@ impl DeadLetters {
             .visibility_timeout(HIDDEN)
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .send()
-            .await
-            .map_err(refused)?;
-        let messages = output.messages.unwrap_or_default().into_iter();
-        Ok(messages.filter_map(message).collect())
+            .await;
+        let messages = received.as_ref().map_or(&[][..], |it| it.messages());
+        let bytes = messages.iter().filter_map(|it| it.body()).map(str::len);
+        self.charged(bytes.sum());
+        let messages = received.map_err(refused)?.messages.unwrap_or_default();
+        Ok(messages.into_iter().filter_map(message).collect())
     }
 
     /// The message has been dealt with.
     pub(super) async fn delete(&self, message: &Message) -> Result<(), DeadLetterError> {
+        self.charged(0);
         self.client
             .delete_message()
             .queue_url(&self.url)
@@ -149,6 +178,7 @@ impl DeadLetters {
         message: &Message,
         wait: time::Duration,
     ) -> Result<(), DeadLetterError> {
+        self.charged(0);
         self.client
             .change_message_visibility()
             .queue_url(&self.url)

@@ -22,6 +22,22 @@ pub async fn alone<T, E: From<StoreError>>(
     life: Duration,
     work: impl AsyncFnOnce(RunId) -> Result<T, E>,
 ) -> Result<Option<T>, E> {
+    let began = app.clock.now();
+    let done = Box::pin(leased(app, job, life, work)).await;
+    // A run that a request woke is a part of it, and of what it is counted as.
+    if traces::here().is_none() {
+        app.meter.worked(app.clock.now() - began);
+    }
+    meter::flush(app).await;
+    done
+}
+
+async fn leased<T, E: From<StoreError>>(
+    app: &Parts,
+    job: Job,
+    life: Duration,
+    work: impl AsyncFnOnce(RunId) -> Result<T, E>,
+) -> Result<Option<T>, E> {
     let key = keys::job(job.name());
     let before: Option<Lease> = app.store.get(&key).await?;
     let guard = before
@@ -56,7 +72,6 @@ pub async fn alone<T, E: From<StoreError>>(
             "lease not given back"
         );
     }
-    meter::flush(app).await;
     done.map(Some)
 }
 

@@ -8,16 +8,19 @@
 //! a row for each hour and a row for each day.
 //!
 //! What it costs: one write a minute for each instance that counted something, and one transaction a
-//! minute, of three small rows. An instance that counted nothing writes nothing, and a portal that
-//! nobody uses makes one query a minute.
+//! minute, of three small rows. What the portal itself uses of AWS goes along with that write; where
+//! nothing else was counted it waits for the next tenth minute of the clock, at which all instances
+//! write. So a portal that nobody uses makes one query a minute, and in ten of them one write for each
+//! instance that is awake, and one transaction.
 //!
 //! What can be missing, and nothing else: what a process counted in its last minute, if it ends without
-//! another request; what it could not write for four hours; what was written by a clock that is more
+//! another request (of what the portal itself uses of AWS, in its last ten); what it could not write for four hours; what was written by a clock that is more
 //! than ten seconds behind that of the folding instance, or landed so much later than it was sent.
 //! Nothing is ever counted twice.
 
 mod fold;
 mod model;
+mod platform;
 mod played;
 mod process;
 mod read;

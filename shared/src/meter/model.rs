@@ -60,6 +60,15 @@ counters! {
     UploadsBad = "promised.uploads.bad";
     LatencyGood = "promised.latency.good";
     LatencyBad = "promised.latency.bad";
+    /// What the portal itself uses of AWS: calls of functions, and megabytes of their memory for
+    /// milliseconds.
+    FunctionRequests = "function.requests";
+    FunctionMegabyteMillis = "function.mb-ms";
+    /// Read and write units of the table, in halves.
+    TableReadHalves = "table.read-halves";
+    TableWriteHalves = "table.write-halves";
+    /// What the queue charges for.
+    QueueRequests = "queue.requests";
 }
 
 impl Counter {

@@ -19,6 +19,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     model::{Counter, Record, minute},
+    platform::{self, Functions},
     played::{APART, Played, Watched},
 };
 use crate::{
@@ -33,6 +34,10 @@ use crate::{
 /// The time between two writes of one process, at the least.
 const EVERY: Duration = Duration::seconds(60);
 
+/// At which times of the clock, in milliseconds, is written what only the portal itself used: every ten
+/// minutes. All instances at once, so that it is folded at once.
+const TOGETHER: i64 = 10 * 60 * 1_000;
+
 /// How long the table has: an answer waits for it.
 const WRITE: StdDuration = StdDuration::from_millis(300);
 
@@ -44,13 +49,11 @@ const LIFE: Duration = Duration::days(7);
 /// and two days, and stays far below what an item may be (400 KB).
 const KEPT: i64 = 4 * 60;
 
-/// Nothing is to be written.
-const NEVER: i64 = i64::MAX;
-
 /// Counts what happens in this process.
 pub struct Meter {
     clock: Arc<dyn Clock>,
     pending: Mutex<Pending>,
+    functions: Functions,
     /// From which time on something is to be written, in milliseconds since the epoch: all that a
     /// request looks at, mostly.
     due: AtomicI64,
@@ -78,21 +81,21 @@ impl Meter {
         Self {
             clock,
             pending: Mutex::default(),
-            due: AtomicI64::new(NEVER),
+            functions: Functions::default(),
+            due: AtomicI64::new(0),
         }
     }
 
     /// Counts something that happened this often, in the minute that it is now. Makes no call.
     pub fn add(&self, counter: Counter, by: u64) {
         let minute = minute(self.clock.now());
-        self.with(|pending| {
-            let counts = pending.counted.entry(minute).or_default();
-            let count = counts.entry(counter).or_default();
-            *count = count.saturating_add(by);
-            if pending.counted.len() > usize::try_from(KEPT).unwrap_or_default() {
-                pending.counted.pop_first();
-            }
-        });
+        self.with(|pending| pending.count(minute, counter, by));
+    }
+
+    /// Counts a call of a function that took so long: a request, or the run of a job that none woke. Two
+    /// atomics, and no call.
+    pub fn worked(&self, took: Duration) {
+        self.functions.worked(took);
     }
 
     /// Counts what somebody played. Makes no call.
@@ -118,16 +121,25 @@ impl Meter {
         self.due.load(Ordering::Relaxed) <= millis(now)
     }
 
-    /// What to write, if somebody else does not write just now. It stays here until [`Self::settle`] is
-    /// told that it is written: whoever writes may be dropped on the way.
-    fn cut(&self, now: OffsetDateTime, mint: impl Fn() -> RecordId) -> Option<Cut> {
+    /// What to write, together with what is counted elsewhere (`take`), if somebody else does not write just
+    /// now. It stays here until [`Self::settle`] is told that it is written: whoever writes may be dropped on
+    /// the way.
+    fn cut<const N: usize>(
+        &self,
+        now: OffsetDateTime,
+        mint: impl Fn() -> RecordId,
+        take: impl FnOnce() -> [(Counter, u64); N],
+    ) -> Option<Cut> {
         self.with(|pending| {
             if pending.due() > millis(now) {
                 return None;
             }
-            pending.sent = Some(now);
+            for (counter, by) in take().into_iter().filter(|(_, by)| *by > 0) {
+                pending.count(minute(now), counter, by);
+            }
             if let Some(record) = pending.unsure.clone() {
                 let again = Some(mint());
+                pending.sent = Some(now);
                 return Some(Cut { record, again });
             }
             let counted = std::mem::take(&mut pending.counted);
@@ -154,6 +166,7 @@ impl Meter {
                 counted,
                 watched,
             };
+            pending.sent = Some(now);
             pending.unsure = Some(record.clone());
             Some(Cut {
                 record,
@@ -173,16 +186,30 @@ impl Meter {
 }
 
 impl Pending {
-    fn due(&self) -> i64 {
-        if self.counted.is_empty() && self.played.is_empty() && self.unsure.is_none() {
-            return NEVER;
+    fn count(&mut self, minute: i64, counter: Counter, by: u64) {
+        let counts = self.counted.entry(minute).or_default();
+        let count = counts.entry(counter).or_default();
+        *count = count.saturating_add(by);
+        if self.counted.len() > usize::try_from(KEPT).unwrap_or_default() {
+            self.counted.pop_first();
         }
-        self.sent.map_or(0, |it| millis(it + EVERY))
+    }
+
+    /// When something is to be written again, in milliseconds since the epoch. The portal itself always uses
+    /// something.
+    fn due(&self) -> i64 {
+        let Some(sent) = self.sent else {
+            return 0;
+        };
+        if self.counted.is_empty() && self.played.is_empty() && self.unsure.is_none() {
+            return (millis(sent).div_euclid(TOGETHER) + 1) * TOGETHER;
+        }
+        millis(sent + EVERY)
     }
 }
 
 fn millis(at: OffsetDateTime) -> i64 {
-    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(NEVER)
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
 /// Writes what was counted, if its time has come: at the end of a job. Nothing fails for it.
@@ -191,7 +218,8 @@ pub async fn flush(app: &Parts) {
     if !app.meter.is_due(now) {
         return;
     }
-    let Some(cut) = app.meter.cut(now, || app.ids.mint()) else {
+    let take = || platform::take(app, &app.meter.functions);
+    let Some(cut) = app.meter.cut(now, || app.ids.mint(), take) else {
         return;
     };
     let id = cut.record.id;
@@ -233,10 +261,13 @@ async fn write(app: &Parts, cut: Cut, now: OffsetDateTime) -> Result<(), StoreEr
     }
 }
 
-/// The same at the end of a request: after its answer, where the host lets something be done there.
+/// Counts a request as a call of its function, and does the same at its end: after its answer, where the
+/// host lets something be done there.
 pub async fn flushing(State(app): State<App>, request: Request, next: Next) -> Response {
     let after = request.extensions().get::<AfterAnswer>().cloned();
+    let began = app.clock.now();
     let response = next.run(request).await;
+    app.meter.worked(app.clock.now() - began);
     if !app.meter.is_due(app.clock.now()) {
         return response;
     }
@@ -271,7 +302,7 @@ mod tests {
         let now = meter.clock.now();
         meter
             .is_due(now)
-            .then(|| meter.cut(now, || id(number)))
+            .then(|| meter.cut(now, || id(number), || []))
             .flatten()
     }
 
@@ -294,6 +325,32 @@ mod tests {
         meter.settle(second.record.id);
         clock.advance(Duration::HOUR);
         assert!(cut(&meter, 3).is_none(), "all of it is written");
+    }
+
+    #[test]
+    fn what_the_portal_itself_used_goes_along_or_waits_for_the_tenth_minute() {
+        let (clock, meter) = metered();
+        let used = |number| {
+            let now = meter.clock.now();
+            let due = meter.is_due(now);
+            let reads = || [(Counter::TableReadHalves, 3), (Counter::QueueRequests, 0)];
+            let cut = due
+                .then(|| meter.cut(now, || id(number), reads))
+                .flatten()?;
+            meter.settle(cut.record.id);
+            Some(cut.record.counted[&minute(now)].clone())
+        };
+        let reads = ("table.read-halves".to_owned(), 3);
+        assert_eq!(used(1), Some(BTreeMap::from([reads.clone()])));
+        clock.advance(Duration::seconds(599));
+        assert_eq!(used(2), None);
+        clock.advance(Duration::SECOND);
+        assert!(used(2).is_some());
+        clock.advance(Duration::MINUTE);
+        assert_eq!(used(3), None);
+        meter.add(Counter::MuxCalls, 1);
+        let calls = ("mux.calls".to_owned(), 1);
+        assert_eq!(used(3), Some(BTreeMap::from([calls, reads])));
     }
 
     #[test]

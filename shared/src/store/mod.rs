@@ -9,9 +9,13 @@ pub mod keys;
 mod large;
 mod many;
 mod places;
+mod units;
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,11 +28,15 @@ use aws_sdk_dynamodb::{
 use serde::{Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
-use self::key::{Attributes, Key, Listing};
 pub use self::{
     error::StoreError,
     many::Each,
     places::{Marks, Place},
+    units::Units,
+};
+use self::{
+    key::{Attributes, Key, Listing},
+    units::{Counting, Used},
 };
 use crate::traces::{self, Begun};
 
@@ -108,15 +116,27 @@ pub struct Store {
     table: String,
     /// Calls that the table did not answer: it was away, too slow, or had enough to do.
     unanswered: AtomicU64,
+    /// What all calls together were charged for.
+    used: Arc<Used>,
 }
 
 impl Store {
-    pub fn new(client: Client, table: String) -> Self {
+    pub fn new(client: &Client, table: String) -> Self {
+        let used = Arc::new(Used::default());
+        // The same connections, and every call counted.
+        let counted = client.config().to_builder();
+        let counted = counted.interceptor(Counting(Arc::clone(&used))).build();
         Self {
-            client,
+            client: Client::from_conf(counted),
             table,
             unanswered: AtomicU64::new(0),
+            used,
         }
+    }
+
+    /// What was used of the table since the last time somebody took it.
+    pub fn take_units(&self) -> Units {
+        self.used.take()
     }
 
     /// How many calls of this process the table has not answered.

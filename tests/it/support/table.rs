@@ -17,6 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use reqwest::Client;
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 /// One thing that goes wrong with one transaction.
@@ -26,6 +27,13 @@ pub(crate) enum TableFault {
     Collision,
     /// It was done, and the answer was lost.
     DoneAndLost,
+}
+
+/// What the table charged for, in units.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Charged {
+    pub(crate) reads: f64,
+    pub(crate) writes: f64,
 }
 
 /// Stands before the table.
@@ -42,6 +50,7 @@ struct Inner {
     dying: Mutex<Option<u32>>,
     noted: Mutex<(String, u32)>,
     calls: Mutex<BTreeMap<String, u32>>,
+    charged: Mutex<Charged>,
     http: Client,
 }
 
@@ -59,6 +68,34 @@ impl ShakyTable {
     /// What it was asked since the last time somebody looked, by operation.
     pub(crate) fn calls(&self) -> BTreeMap<String, u32> {
         std::mem::take(&mut *self.0.calls.lock().unwrap())
+    }
+
+    /// What all calls until now were charged.
+    pub(crate) fn charged(&self) -> Charged {
+        *self.0.charged.lock().unwrap()
+    }
+
+    /// A write whose guard did not hold is charged as one that did, two units in a transaction; only its
+    /// answer does not say it.
+    fn charge(&self, operation: &str, answer: &Bytes) {
+        let answer: Value = serde_json::from_slice(answer).unwrap();
+        let kind = answer["__type"].as_str().unwrap_or_default();
+        let told = &answer["ConsumedCapacity"];
+        let units: f64 = if let Some(tables) = told.as_array() {
+            tables.iter().map(units).sum()
+        } else if !told.is_null() {
+            units(told)
+        } else if kind.ends_with("#ConditionalCheckFailedException") {
+            1.0
+        } else {
+            let writes = answer["CancellationReasons"].as_array().unwrap();
+            writes.iter().map(|_| 2.0).sum()
+        };
+        let mut charged = self.0.charged.lock().unwrap();
+        match operation {
+            "GetItem" | "BatchGetItem" | "Query" => charged.reads += units,
+            _ => charged.writes += units,
+        }
     }
 
     /// From now on counts the calls that name this.
@@ -130,7 +167,10 @@ async fn meet(
 ) -> Response {
     let target = headers["x-amz-target"].to_str().unwrap();
     let operation = target.rsplit('.').next().unwrap().to_owned();
-    *shaky.0.calls.lock().unwrap().entry(operation).or_default() += 1;
+    {
+        let mut calls = shaky.0.calls.lock().unwrap();
+        *calls.entry(operation.clone()).or_default() += 1;
+    }
     let named = |it: &str| String::from_utf8_lossy(&body).contains(it);
     {
         let mut noted = shaky.0.noted.lock().unwrap();
@@ -168,7 +208,13 @@ async fn meet(
     }
     let status = answer.status();
     let kind = (header::CONTENT_TYPE, "application/x-amz-json-1.0");
-    (status, [kind], answer.bytes().await.unwrap()).into_response()
+    let answer = answer.bytes().await.unwrap();
+    shaky.charge(&operation, &answer);
+    (status, [kind], answer).into_response()
+}
+
+fn units(told: &Value) -> f64 {
+    told["CapacityUnits"].as_f64().unwrap()
 }
 
 fn lost() -> Response {
