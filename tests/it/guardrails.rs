@@ -94,6 +94,11 @@ async fn a_spent_budget_caps_the_picture_and_pauses_uploads_until_an_operator_li
     paused.problem(403, "uploads-paused");
     let alerts = dana(&test).get("/api/ops/alerts").await.ok();
     assert!(alerts["alerts"].to_string().contains("spend-high"));
+    let health = dana(&test).get("/api/health/mux-system").await.ok();
+    let shown = json!([{
+        "of": "all", "reached": 120, "acting": own["acting"], "pausedLinks": 0,
+    }]);
+    assert_eq!(health["guardrails"], shown);
     // What was learnt again changes nothing.
     learnt(&test).await;
     assert_eq!(test.count_events("budget.reached").await, 4);

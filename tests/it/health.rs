@@ -110,6 +110,7 @@ async fn operators_are_told_in_the_founding_documents_words_and_a_little_more() 
             ],
             "alerts": [],
             "incidents": [],
+            "guardrails": [],
             "warnings": [],
         })
     );

@@ -54,7 +54,7 @@ async fn an_instance_writes_once_a_minute_however_often_it_is_asked_and_nothing_
     assert_eq!(test.table.noted(), 2, "a hundred seconds");
     test.clock.advance(60.seconds());
     for _ in 0..4 {
-        test.anonymous().get("/api/health").await.ok();
+        test.ada().get("/api/assets").await.ok();
         test.clock.advance(30.seconds());
     }
     assert_eq!(test.table.noted(), 4, "what was left, and two minutes");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use crate::{dlq::Depth, metrics::Metric, slo, webhooks::Tally};
+use crate::{dlq::Depth, guardrails, metrics::Metric, slo, webhooks::Tally};
 
 /// Everything that can be alerted of. The unit of its value stands with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -148,8 +148,8 @@ pub struct Reading {
     pub missed: u32,
     /// What was promised, and how that stood when it was last looked at.
     pub promises: slo::State,
-    /// The highest part of a month's budget that was reached, in percent.
-    pub spend: u64,
+    /// What acts for a month's budget.
+    pub guardrails: guardrails::State,
 }
 
 impl Reading {
@@ -184,7 +184,7 @@ impl Reading {
                 Alert::BudgetSpent,
                 Some(self.promises.breached.len() as u64),
             ),
-            (Alert::SpendHigh, Some(self.spend)),
+            (Alert::SpendHigh, Some(self.guardrails.reached())),
         ];
         let known = measured.into_iter();
         known.filter_map(|(it, value)| Some((it, value?))).collect()
@@ -288,9 +288,14 @@ mod tests {
             },
             missed: 2,
             promises: slo::State::default(),
-            spend: 50,
+            guardrails: reached(50),
         };
         assert_eq!(alerts(&reading), [], "the bounds themselves are fine");
+    }
+
+    fn reached(percent: u64) -> guardrails::State {
+        let json = format!(r#"{{"budgets":{{"all":{{"reached":{percent}}}}}}}"#);
+        serde_json::from_str(&json).unwrap()
     }
 
     /// Everything about one promise is wrong.
@@ -321,7 +326,7 @@ mod tests {
             },
             missed: 3,
             promises: spent(),
-            spend: 80,
+            guardrails: reached(80),
         };
         assert_eq!(alerts(&reading), Alert::ALL);
     }

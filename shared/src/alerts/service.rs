@@ -86,7 +86,7 @@ pub async fn standing(app: &Parts) -> Result<(Reading, Raised), StoreError> {
 
 async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
     let standing = keys::alerts();
-    let (beats, compared, census, promises, spend, tally, known, depth) = tokio::join!(
+    let (beats, compared, census, promises, guardrails, tally, known, depth) = tokio::join!(
         jobs::last_successes(app),
         reconcile::last_comparison(app),
         reconcile::census(app),
@@ -119,7 +119,7 @@ async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
         tally: tally?,
         missed: census?.missed,
         promises: promises?,
-        spend: spend?.reached(),
+        guardrails: guardrails?,
     };
     Ok((reading, known?))
 }

@@ -14,6 +14,7 @@ use crate::{
     app::Parts,
     assets::Status,
     dlq::Depth,
+    guardrails::{Mode, Rail, Whose},
     ids::IncidentId,
     incidents::{Incident, Matter, Standing},
     jobs::Job,
@@ -49,6 +50,8 @@ struct Details {
     alerts: Vec<Alert>,
     /// What went wrong and is not over.
     incidents: Vec<IncidentBody>,
+    /// What is done because a month costs too much, or would be.
+    guardrails: Vec<GuardrailBody>,
     warnings: Vec<&'static str>,
 }
 
@@ -174,6 +177,7 @@ impl Details {
             vendors,
             alerts: look.alerts.clone(),
             incidents: look.incidents.iter().map(IncidentBody::of).collect(),
+            guardrails: guardrails(look),
             warnings: look.warnings.clone(),
         }
     }
@@ -236,6 +240,28 @@ impl Processing {
             error_rate,
         }
     }
+}
+
+/// What acts for one budget.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GuardrailBody {
+    of: Whose,
+    /// Of the budget, in percent.
+    reached: u64,
+    acting: BTreeMap<Rail, Mode>,
+    paused_links: usize,
+}
+
+fn guardrails(look: &Look) -> Vec<GuardrailBody> {
+    let budgets = look.reading.guardrails.budgets.iter();
+    let body = budgets.map(|(of, own)| GuardrailBody {
+        of: *of,
+        reached: own.reached,
+        acting: own.acting.clone(),
+        paused_links: own.paused.len(),
+    });
+    body.collect()
 }
 
 fn jobs(look: &Look) -> Vec<JobBody> {

@@ -129,7 +129,7 @@ impl Canaries {
 /// those that are long enough the end is looked up at every place of a line.
 struct Sought<'a> {
     one_by_one: Vec<&'a str>,
-    by_end: HashMap<&'a [u8], &'a str>,
+    by_end: HashMap<&'a [u8], Vec<&'a str>>,
 }
 
 impl<'a> Sought<'a> {
@@ -144,19 +144,27 @@ impl<'a> Sought<'a> {
         let long = |it: &&str| many && it.len() >= Self::END;
         let (long, short): (Vec<&str>, Vec<&str>) =
             texts.iter().map(String::as_str).partition(|it| long(it));
-        let end = |text: &'a str| (&text.as_bytes()[text.len() - Self::END..], text);
+        let mut by_end = HashMap::<_, Vec<&str>>::new();
+        for text in long {
+            let end = &text.as_bytes()[text.len() - Self::END..];
+            by_end.entry(end).or_default().push(text);
+        }
         Self {
             one_by_one: short,
-            by_end: long.into_iter().map(end).collect(),
+            by_end,
         }
     }
 
     fn found_in(&self, line: &str) -> Option<&'a str> {
         let found = self.one_by_one.iter().find(|it| line.contains(**it));
+        if found.is_some() || self.by_end.is_empty() {
+            return found.copied();
+        }
         let mut ends = line.as_bytes().windows(Self::END);
-        let any = !self.by_end.is_empty();
-        let by_end = || any.then(|| ends.find_map(|it| self.by_end.get(it)));
-        found.or_else(|| by_end().flatten()).copied()
+        ends.find_map(|it| {
+            let texts = self.by_end.get(it)?;
+            texts.iter().find(|it| line.contains(**it)).copied()
+        })
     }
 }
 
@@ -167,6 +175,7 @@ fn a_token_among_thousands_is_found_wherever_it_stands() {
     let token = format!("{:0>40}", 777);
     let line = format!("before {token} after");
     assert_eq!(sought.found_in(&line), Some(token.as_str()));
+    assert_eq!(sought.found_in(&token[1..]), None, "its end is not it");
     assert_eq!(
         sought.found_in("nothing of that, however long the line is"),
         None
