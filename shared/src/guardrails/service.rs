@@ -28,6 +28,10 @@ use crate::{
 /// How long what is known counts in one process: a link that is paused is paused everywhere within this.
 const VIEW: Duration = Duration::MINUTE;
 
+/// How many events one transaction takes beside the state, of the 100 writes that the service takes: each
+/// is an entry of the audit log, of one row.
+const EVENTS: usize = 90;
+
 /// What this process knows.
 #[derive(Default)]
 pub struct Acting(Mutex<Option<(OffsetDateTime, Arc<State>)>>);
@@ -131,12 +135,20 @@ pub async fn look(app: &Parts, act: &Act) -> Result<(), GuardError> {
         return Ok(());
     }
     next.version += 1;
-    let mut writes = vec![Write::put(keys::guardrails(), &next, guard(&before))?];
+    let mut events = Vec::with_capacity(changes.len());
     for change in &changes {
         let (tenant, event) = told(app, *change);
-        writes.push(act.write_change(app, tenant, event, Some(&before), Some(&next))?);
+        events.push(act.write_change(app, tenant, event, Some(&before), Some(&next))?);
     }
-    match app.store.commit(writes).await {
+    // More than one transaction takes, as when a month ends for many: those that are too many go first,
+    // so that what is told may be told twice, and nothing is done untold.
+    while events.len() > EVENTS {
+        app.store
+            .commit(events.split_off(events.len() - EVENTS))
+            .await?;
+    }
+    let put = Write::put(keys::guardrails(), &next, guard(&before))?;
+    match app.store.commit([vec![put], events].concat()).await {
         // An operator was at it just now: the next look sees both.
         Err(StoreError::Conflict { .. }) => return Ok(()),
         done => done?,
