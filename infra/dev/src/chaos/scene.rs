@@ -142,6 +142,12 @@ impl<'a> Scene<'a> {
         Ok(self.clock.now() - began)
     }
 
+    /// Whether health says so at the next look.
+    pub(super) async fn is_degraded(&self) -> anyhow::Result<bool> {
+        self.wait(LOOK).await?;
+        Ok(self.health().await?.body["status"] == "degraded")
+    }
+
     /// Waits until health says so.
     pub(super) async fn until_health(&self, wanted: &str, most: Duration) -> anyhow::Result<()> {
         let is_so = async || Ok(self.health().await?.body["status"] == *wanted);
