@@ -190,6 +190,18 @@ async fn without_the_table_it_is_unhealthy_and_a_monitor_sees_503() {
 }
 
 #[tokio::test]
+async fn a_new_look_is_one_read_and_one_list() {
+    let test = watched().await;
+    all_jobs(&test).await;
+    test.clock.advance(10.seconds());
+    test.table.calls();
+    seen(&test).await.ok();
+    let calls = [("BatchGetItem", 1), ("Query", 1)];
+    let calls = calls.map(|(name, count)| (name.to_owned(), count));
+    assert_eq!(test.table.calls(), calls.into());
+}
+
+#[tokio::test]
 async fn who_asks_every_moment_is_shown_the_same_look_and_costs_the_table_nothing() {
     let test = watched().await;
     all_jobs(&test).await;

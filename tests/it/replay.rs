@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use shared::{
     clock::Clock,
     dlq, jobs,
-    store::keys::{self, Cases},
+    store::{
+        Reads,
+        keys::{self, Cases},
+    },
 };
 use time::{Duration, ext::NumericalDuration};
 
@@ -258,8 +261,11 @@ async fn while_the_table_is_away_a_run_fails_and_the_letters_stay() {
 async fn the_heart_beats_when_a_run_went_well() {
     let test = shaky().await;
     let beat = async || {
-        let [(_, replay), ..] = jobs::last_successes(&test.app).await.unwrap();
+        let mut reads = Reads::default();
+        let [(_, replay), ..] = jobs::last_successes(&mut reads);
         replay
+            .of(&test.app.store.read(reads).await.unwrap())
+            .unwrap()
     };
     assert_eq!(beat().await, None);
     replayed(&test).await;

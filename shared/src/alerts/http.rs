@@ -5,7 +5,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{
-    model::{Alert, Standing},
+    model::{Alert, Raised, Standing},
     service,
 };
 use crate::{
@@ -53,8 +53,10 @@ struct WatchedBody {
 }
 
 async fn alerts(State(app): State<App>, _: Operator) -> Result<Json<AlertsBody>, Problem> {
-    let (reading, raised) = service::standing(&app).await?;
-    let values = reading.values(app.clock.now(), raised.watched_since);
+    let (reading, raised) = Box::pin(service::read(&app)).await?;
+    let now = app.clock.now();
+    let raised = raised.unwrap_or_else(|| Raised::none(now));
+    let values = reading.values(now, raised.watched_since);
     let watched = values.into_iter().map(|(alert, value)| WatchedBody {
         alert,
         value,

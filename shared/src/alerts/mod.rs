@@ -10,5 +10,5 @@ mod service;
 pub use self::{
     http::routes,
     model::{Alert, Raised, Reading, Standing},
-    service::{standing, watch},
+    service::{depth, standing, watch},
 };

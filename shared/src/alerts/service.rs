@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::model::{Alert, Change, Raised, Reading};
 use crate::{
     app::Parts,
+    dlq::Depth,
     events::{Act, Event},
     guardrails,
     jobs::{self, Job},
     metrics, reconcile, slo,
-    store::{Guard, StoreError, Write, keys},
+    store::{Guard, Later, Reads, StoreError, Write, keys},
     telemetry, webhooks,
 };
 
@@ -77,49 +78,56 @@ fn say(change: Change) {
     }
 }
 
-/// What is to be seen now, and which alerts stand.
-pub async fn standing(app: &Parts) -> Result<(Reading, Raised), StoreError> {
-    let (reading, known) = Box::pin(read(app)).await?;
-    let raised = known.unwrap_or_else(|| Raised::none(app.clock.now()));
-    Ok((reading, raised))
+/// What is to be seen now, and which alerts are raised.
+pub(super) async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
+    let mut reads = Reads::default();
+    let standing = standing(app, &mut reads);
+    let (found, depth) = tokio::join!(app.store.read(reads), depth(app));
+    let (reading, known) = standing.of(&found?)?;
+    Ok((Reading { depth, ..reading }, known))
 }
 
-async fn read(app: &Parts) -> Result<(Reading, Option<Raised>), StoreError> {
-    let standing = keys::alerts();
-    let (beats, compared, census, promises, guardrails, tally, known, depth) = tokio::join!(
-        jobs::last_successes(app),
-        reconcile::last_comparison(app),
-        reconcile::census(app),
-        slo::kept(app),
-        guardrails::kept(app),
-        webhooks::tally_of_late(app),
-        app.store.get(&standing),
-        app.dead_letters.depth(),
-    );
-    let depth = depth.inspect_err(|error| {
+/// What is to be seen of all that stands in the table, and which alerts are raised. How deep the queue is
+/// is asked of the queue.
+pub fn standing<'a>(app: &'a Parts, reads: &mut Reads) -> Later<'a, (Reading, Option<Raised>)> {
+    let beats = jobs::last_successes(reads);
+    let compared = reconcile::last_comparison(reads);
+    let census = reconcile::census(reads);
+    let promises = slo::kept_among(reads);
+    let guardrails = guardrails::kept_among(reads);
+    let tally = webhooks::tally_of_late(app.clock.now(), reads);
+    let raised = reads.get(keys::alerts());
+    Later::new(move |found| {
+        let [
+            (_, replayed),
+            (_, reconciled),
+            (_, retired),
+            (_, sealed),
+            (_, metered),
+            (_, watched),
+        ] = beats;
+        let reading = Reading {
+            replayed: replayed.of(found)?,
+            reconciled: reconciled.of(found)?,
+            retired: retired.of(found)?,
+            compared: compared.of(found)?,
+            sealed: sealed.of(found)?,
+            metered: metered.of(found)?,
+            watched: watched.of(found)?,
+            depth: None,
+            tally: tally.of(found)?,
+            missed: census.of(found)?.missed,
+            promises: promises.of(found)?,
+            guardrails: guardrails.of(found)?,
+        };
+        Ok((reading, raised.of(found)?))
+    })
+}
+
+/// How deep the queue is; nothing, if it does not say.
+pub async fn depth(app: &Parts) -> Option<Depth> {
+    let depth = app.dead_letters.depth().await.inspect_err(|error| {
         tracing::warn!(error = telemetry::chain(error), "the queue was not counted");
     });
-    let [
-        (_, replayed),
-        (_, reconciled),
-        (_, retired),
-        (_, sealed),
-        (_, metered),
-        (_, watched),
-    ] = beats?;
-    let reading = Reading {
-        replayed,
-        reconciled,
-        retired,
-        compared: compared?,
-        sealed,
-        metered,
-        watched,
-        depth: depth.ok(),
-        tally: tally?,
-        missed: census?.missed,
-        promises: promises?,
-        guardrails: guardrails?,
-    };
-    Ok((reading, known?))
+    depth.ok()
 }

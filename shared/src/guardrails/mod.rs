@@ -15,5 +15,5 @@ pub use self::{
     http::routes,
     model::{State, Whose},
     rails::{CAP, Mode, Rail, Rails},
-    service::{Acting, kept, known, look, look_if_told, much_traffic},
+    service::{Acting, kept_among, known, look, look_if_told, much_traffic},
 };

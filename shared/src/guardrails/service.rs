@@ -21,7 +21,7 @@ use crate::{
     events::{Act, Event},
     ids::{ShareId, TenantId},
     mux::Resolution,
-    store::{Guard, StoreError, Write, keys},
+    store::{Guard, Later, Reads, StoreError, Write, keys},
     telemetry,
 };
 
@@ -37,12 +37,15 @@ const EVENTS: usize = 90;
 pub struct Acting(Mutex<Option<(OffsetDateTime, Arc<State>)>>);
 
 /// What is kept. One read.
-pub async fn kept(app: &Parts) -> Result<State, StoreError> {
-    Ok(app
-        .store
-        .get(&keys::guardrails())
-        .await?
-        .unwrap_or_default())
+pub(super) async fn kept(app: &Parts) -> Result<State, StoreError> {
+    let mut reads = Reads::default();
+    let kept = kept_among(&mut reads);
+    kept.of(&app.store.read(reads).await?)
+}
+
+/// The same, read together with other things.
+pub fn kept_among<'a>(reads: &mut Reads) -> Later<'a, State> {
+    reads.get(keys::guardrails()).map(Option::unwrap_or_default)
 }
 
 /// The same as it was a minute ago at the most, for who decides by it: where nobody has a budget, no

@@ -1,27 +1,25 @@
 //! Looking at everything that can be unwell, at most every two seconds in each process.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration as StdDuration, Instant},
 };
 
-use futures::future::join_all;
 use quick_cache::sync::Cache;
 use time::{Duration, OffsetDateTime};
 
 use super::model::{Health, Signs, Table, of_vendor};
 use crate::{
     address::ClientAddress,
-    alerts::{self, Alert, Reading, Standing},
+    alerts::{self, Alert, Raised, Reading},
     app::Parts,
     incidents::{self, Incident},
     limits::{self, Rule},
     reconcile::{self, Census},
     resilience::{self, Breaker, Tally, Vendor},
-    store::StoreError,
+    store::{Later, Reads, StoreError},
     telemetry,
-    vendors::{self, Said, Watched},
+    vendors::{self, Said},
 };
 
 /// How long a look counts.
@@ -117,6 +115,25 @@ pub(super) struct Seen {
     pub page: Option<Said>,
 }
 
+impl Seen {
+    fn new(
+        app: &Parts,
+        vendor: Vendor,
+        breaker: Breaker,
+        retries: (u16, u16),
+        page: Option<Said>,
+    ) -> Self {
+        Self {
+            vendor,
+            health: of_vendor(&breaker, retries.1.saturating_sub(retries.0)),
+            breaker,
+            retries,
+            tally: resilience::tally(app, vendor),
+            page,
+        }
+    }
+}
+
 /// The last look, or a new one.
 pub(super) async fn look(app: &Parts) -> Arc<Look> {
     let now = app.clock.now();
@@ -138,102 +155,107 @@ pub(super) async fn look(app: &Parts) -> Arc<Look> {
 
 async fn afresh(app: &Parts, now: OffsetDateTime) -> Look {
     let began = Instant::now();
-    let (table, mut vendors) =
-        tokio::join!(tokio::time::timeout(PATIENCE, read(app)), vendors(app),);
-    let table = match table {
+    let read = match tokio::time::timeout(PATIENCE, Box::pin(read(app))).await {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(error)) => Err(telemetry::chain(&error)),
         Err(_) => Err("the table did not answer in time".to_owned()),
     };
-    if let Err(error) = &table {
+    if let Err(error) = &read {
         tracing::warn!(error, "health could not be read");
     }
-    let millis = table.as_ref().ok().map(|it| it.millis);
-    let Read {
-        reading,
-        alerts,
-        census,
-        incidents,
-        pages,
-        ..
-    } = table.unwrap_or_default();
-    for (vendor, known) in vendors.iter_mut().zip(pages) {
-        vendor.page = known.page;
-    }
+    let table = read.as_ref().ok().map(|it| it.millis);
+    let read = read.unwrap_or_else(|_| Read::without_table(app));
+    let raised = read.raised.map(|it| it.alerts).unwrap_or_default();
     let warnings = warnings(app);
-    let worst = vendors.iter().map(|it| it.health).max();
+    let worst = read.vendors.iter().map(|it| it.health).max();
     let unanswered = app.last_look.unanswered(app.store.unanswered(), now);
+    let current = |it: &&Incident| it.matter.is_of_now();
     let signs = Signs {
-        table: Table::of(millis, unanswered),
+        table: Table::of(table, unanswered),
         vendors: worst.unwrap_or(Health::Healthy),
-        alerts: alerts.keys().filter(|it| it.is_of_now()).count(),
-        incidents: incidents.iter().filter(|it| it.matter.is_of_now()).count(),
+        alerts: raised.keys().filter(|it| it.is_of_now()).count(),
+        incidents: read.incidents.iter().filter(current).count(),
         warnings: warnings.len(),
     };
     Look {
         at: now,
         took: elapsed(began),
         health: signs.health(),
-        vendors,
-        table: millis,
-        census,
-        reading,
-        alerts: alerts.into_keys().collect(),
-        incidents,
+        vendors: read.vendors,
+        table,
+        census: read.census,
+        reading: read.reading,
+        alerts: raised.into_keys().collect(),
+        incidents: read.incidents,
         warnings,
     }
 }
 
-#[derive(Default)]
 struct Read {
     reading: Reading,
-    alerts: BTreeMap<Alert, Standing>,
+    raised: Option<Raised>,
     census: Census,
     incidents: Vec<Incident>,
-    pages: Vec<Watched>,
+    vendors: Vec<Seen>,
+    /// How long the table took for what is read by its keys.
     millis: u64,
 }
 
+impl Read {
+    /// What this process knows by itself.
+    fn without_table(app: &Parts) -> Self {
+        let rule = Rule::RetriesPerVendor;
+        let vendor = |vendor| {
+            let retries = (0, app.config.limits.of(rule).most);
+            let breaker = resilience::last_known(app, vendor);
+            Seen::new(app, vendor, breaker, retries, None)
+        };
+        Self {
+            reading: Reading::default(),
+            raised: None,
+            census: Census::default(),
+            incidents: Vec::new(),
+            vendors: Vendor::ALL.map(vendor).into(),
+            millis: 0,
+        }
+    }
+}
+
+/// Everything by its key in one round trip, and the list of incidents and the queue meanwhile.
 async fn read(app: &Parts) -> Result<Read, StoreError> {
+    let mut reads = Reads::default();
+    let census = reconcile::census(&mut reads);
+    let standing = alerts::standing(app, &mut reads);
+    let vendors = Vendor::ALL.map(|it| see(app, &mut reads, it));
     let began = Instant::now();
     let timed = async {
-        let census = reconcile::census(app).await?;
-        Ok::<_, StoreError>((census, elapsed(began)))
+        let found = app.store.read(reads).await?;
+        Ok::<_, StoreError>((found, elapsed(began)))
     };
-    let (timed, standing, incidents, pages) = tokio::join!(
-        timed,
-        alerts::standing(app),
-        incidents::open(app),
-        vendors::known(app)
-    );
-    let ((census, millis), (reading, raised)) = (timed?, standing?);
+    let (timed, incidents, depth) = tokio::join!(timed, incidents::open(app), alerts::depth(app));
+    let (found, millis) = timed?;
+    let (reading, raised) = standing.of(&found)?;
+    let vendors: Result<_, _> = vendors.into_iter().map(|it| it.of(&found)).collect();
     Ok(Read {
-        reading,
-        alerts: raised.alerts,
-        census,
+        reading: Reading { depth, ..reading },
+        raised,
+        census: census.of(&found)?,
         incidents: incidents?,
-        pages: pages?,
+        vendors: vendors?,
         millis,
     })
 }
 
-async fn vendors(app: &Parts) -> Vec<Seen> {
-    join_all(Vendor::ALL.map(|vendor| see(app, vendor))).await
-}
-
-async fn see(app: &Parts, vendor: Vendor) -> Seen {
+fn see<'a>(app: &'a Parts, reads: &mut Reads, vendor: Vendor) -> Later<'a, Seen> {
     let rule = Rule::RetriesPerVendor;
-    let breaker = resilience::look(app, vendor);
-    let (breaker, retries) = tokio::join!(breaker, limits::used(app, rule, vendor.name()));
-    let retries = retries.unwrap_or((0, app.config.limits.of(rule).most));
-    Seen {
-        vendor,
-        health: of_vendor(&breaker, retries.1.saturating_sub(retries.0)),
-        breaker,
-        retries,
-        tally: resilience::tally(app, vendor),
-        page: None,
-    }
+    let breaker = resilience::look_among(app, reads, vendor);
+    let retries = limits::used(app, reads, rule, vendor.name());
+    let known = vendors::known(reads, vendor);
+    Later::new(move |found| {
+        let (breaker, retries) = (breaker.of(found)?, retries.of(found)?);
+        let page = known.of(found)?.page;
+        Ok(Seen::new(app, vendor, breaker, retries, page))
+    })
 }
 
 /// What somebody has switched off, and should not forget.

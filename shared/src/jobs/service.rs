@@ -10,7 +10,7 @@ use crate::{
     ids::RunId,
     meter,
     metrics::{self, Metric},
-    store::{Guard, StoreError, keys},
+    store::{Guard, Later, Reads, StoreError, keys},
     traces::{self, Operation},
 };
 
@@ -95,13 +95,11 @@ async fn traced<T, E>(
     done
 }
 
-/// When each job last went well; `None` if it never did. One round trip.
-pub async fn last_successes(app: &Parts) -> Result<[(Job, Option<OffsetDateTime>); 6], StoreError> {
-    let keys = Job::ALL.map(|it| keys::job(it.name()));
-    let leases: Vec<Option<Lease>> = app.store.get_many(&keys).await?;
-    let mut leases = leases.into_iter();
-    Ok(Job::ALL.map(|job| {
-        let lease = leases.next().flatten();
-        (job, lease.and_then(|it| it.last_success))
-    }))
+/// When each job last went well; nothing if it never did.
+pub fn last_successes<'a>(reads: &mut Reads) -> [(Job, Later<'a, Option<OffsetDateTime>>); 6] {
+    Job::ALL.map(|job| {
+        let lease = reads.get(keys::job(job.name()));
+        let success = lease.map(|it: Option<Lease>| it.and_then(|it| it.last_success));
+        (job, success)
+    })
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     app::Parts,
     ids::{ShareId, UserId},
-    store::{Place, StoreError, keys, keys::Key},
+    store::{Later, Place, Reads, StoreError, keys, keys::Key},
     telemetry,
 };
 
@@ -65,15 +65,19 @@ pub async fn take(
 }
 
 /// How often a subject passed within the window that ends now, and how often it may. Takes nothing.
-pub async fn used(app: &Parts, rule: Rule, subject: &str) -> Result<(u16, u16), StoreError> {
+pub fn used<'a>(
+    app: &Parts,
+    reads: &mut Reads,
+    rule: Rule,
+    subject: &str,
+) -> Later<'a, (u16, u16)> {
     let asked = Asked::new(app, rule, subject);
-    let marks = app.store.marks(&asked.key).await?;
-    let free = View::of(&marks, asked.limit, asked.now).free.len();
-    let most = asked.limit.most;
-    Ok((
-        most.saturating_sub(u16::try_from(free).unwrap_or(most)),
-        most,
-    ))
+    reads.marks(asked.key).map(move |marks| {
+        let free = View::of(&marks, asked.limit, asked.now).free.len();
+        let most = asked.limit.most;
+        let used = most.saturating_sub(u16::try_from(free).unwrap_or(most));
+        (used, most)
+    })
 }
 
 /// Undoes a `take` that turned out not to count.

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::{
     app::Parts,
     assets::Status,
-    store::{Guard, StoreError, keys},
+    store::{Guard, Later, Reads, keys},
     telemetry,
 };
 
@@ -47,14 +47,15 @@ impl Census {
 }
 
 /// Videos as they were last counted.
-pub async fn census(app: &Parts) -> Result<Census, StoreError> {
-    Ok(app.store.get(&keys::census()).await?.unwrap_or_default())
+pub fn census<'a>(reads: &mut Reads) -> Later<'a, Census> {
+    reads.get(keys::census()).map(Option::unwrap_or_default)
 }
 
 /// Keeps what was counted. Health and alerts show it, so nothing else fails for it.
 pub(super) async fn keep(app: &Parts, change: impl FnOnce(&mut Census)) {
     let kept = async {
-        let mut census = census(app).await?;
+        let census: Option<Census> = app.store.get(&keys::census()).await?;
+        let mut census = census.unwrap_or_default();
         change(&mut census);
         // No guard: one run at a time holds the lease.
         app.store.put(&keys::census(), &census, Guard::None).await

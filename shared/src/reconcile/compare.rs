@@ -20,7 +20,7 @@ use crate::{
     ids::AssetId,
     mux::{AssetStage, Listed, MuxAssetId, MuxError, Subject},
     shares::{self, ShareLink},
-    store::{Guard, StoreError, Write, keys},
+    store::{Guard, Later, Reads, StoreError, Write, keys},
     telemetry,
 };
 
@@ -78,9 +78,9 @@ async fn save(app: &Parts, comparison: Comparison, guard: Guard) -> Result<Compa
 }
 
 /// When a comparison last ended; `None` before anything was ever compared.
-pub async fn last_comparison(app: &Parts) -> Result<Option<OffsetDateTime>, StoreError> {
-    let known: Option<Comparison> = app.store.get(&keys::comparison()).await?;
-    Ok(known.map(|it| it.ended_at))
+pub fn last_comparison<'a>(reads: &mut Reads) -> Later<'a, Option<OffsetDateTime>> {
+    let known = reads.get(keys::comparison());
+    known.map(|it: Option<Comparison>| it.map(|it| it.ended_at))
 }
 
 async fn end(

@@ -20,7 +20,7 @@ use crate::{
     limits::{self, LimitError, Rule},
     meter::Counter,
     metrics::{self, Metric},
-    store::{ATTEMPTS, Guard, StoreError, Write, keys},
+    store::{ATTEMPTS, Guard, Later, Reads, StoreError, Write, keys},
     telemetry,
 };
 
@@ -76,6 +76,17 @@ impl Known {
         work(&mut view.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Takes over what stands in the table.
+    fn learn(&self, vendor: Vendor, now: OffsetDateTime, found: Option<Breaker>) -> Breaker {
+        let breaker = found.unwrap_or_default();
+        self.with(vendor, |view| {
+            view.breaker = breaker.clone();
+            view.read_at = Some(now);
+            view.alone_until = None;
+        });
+        breaker
+    }
+
     fn is_alone(&self, vendor: Vendor, now: OffsetDateTime) -> bool {
         self.with(vendor, |it| it.alone_until.is_some_and(|until| now < until))
     }
@@ -120,6 +131,21 @@ pub async fn look(app: &Parts, vendor: Vendor) -> Breaker {
     read(app, vendor, false).await
 }
 
+/// The same, read together with other things.
+pub fn look_among<'a>(app: &'a Parts, reads: &mut Reads, vendor: Vendor) -> Later<'a, Breaker> {
+    let now = app.clock.now();
+    if let Some(known) = recent(app, vendor, now) {
+        return Later::ready(known);
+    }
+    let found = reads.get(keys::breaker(vendor.name()));
+    found.map(move |it| app.known.learn(vendor, now, it))
+}
+
+/// The same as this process last knew it.
+pub fn last_known(app: &Parts, vendor: Vendor) -> Breaker {
+    app.known.with(vendor, |view| view.breaker.clone())
+}
+
 /// The same as it was a few seconds ago, for those who look often and decide nothing.
 pub async fn glance(app: &Parts, vendor: Vendor) -> Breaker {
     let now = app.clock.now();
@@ -137,27 +163,16 @@ pub async fn glance(app: &Parts, vendor: Vendor) -> Breaker {
 
 async fn read(app: &Parts, vendor: Vendor, afresh: bool) -> Breaker {
     let now = app.clock.now();
-    let known = app.known.with(vendor, |view| {
-        let alone = view.alone_until.is_some_and(|until| now < until);
-        let recent = |at: OffsetDateTime| (Duration::ZERO..VIEW).contains(&(now - at));
-        let recent = !afresh && view.read_at.is_some_and(recent);
-        (alone || recent).then(|| view.breaker.clone())
-    });
-    if let Some(known) = known {
+    if app.known.is_alone(vendor, now) {
+        return last_known(app, vendor);
+    }
+    if let Some(known) = recent(app, vendor, now).filter(|_| !afresh) {
         return known;
     }
     let key = keys::breaker(vendor.name());
     let found = tokio::time::timeout(PATIENCE, app.store.get::<Breaker>(&key)).await;
     let error = match found {
-        Ok(Ok(found)) => {
-            let breaker = found.unwrap_or_default();
-            app.known.with(vendor, |view| {
-                view.breaker = breaker.clone();
-                view.read_at = Some(now);
-                view.alone_until = None;
-            });
-            return breaker;
-        }
+        Ok(Ok(found)) => return app.known.learn(vendor, now, found),
         Ok(Err(error)) => telemetry::chain(&error),
         Err(_) => "the table did not answer in time".to_owned(),
     };
@@ -167,7 +182,17 @@ async fn read(app: &Parts, vendor: Vendor, afresh: bool) -> Breaker {
         "the breaker could not be read: this process goes on alone"
     );
     app.known.go_alone(vendor, now);
-    app.known.with(vendor, |view| view.breaker.clone())
+    last_known(app, vendor)
+}
+
+/// A breaker that was read a moment ago, or that nobody can read.
+fn recent(app: &Parts, vendor: Vendor, now: OffsetDateTime) -> Option<Breaker> {
+    let recent = |at: OffsetDateTime| (Duration::ZERO..VIEW).contains(&(now - at));
+    app.known.with(vendor, |view| {
+        let alone = view.alone_until.is_some_and(|until| now < until);
+        let known = alone || view.read_at.is_some_and(recent);
+        known.then(|| view.breaker.clone())
+    })
 }
 
 /// Puts a breaker into the place of another one. `false`: somebody else was faster.

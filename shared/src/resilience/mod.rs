@@ -12,7 +12,7 @@ mod known;
 pub use self::{
     attempts::{Again, Attempts, Call, Failure, HeldBack, Repeat, Turn},
     breaker::{Admission, Breaker, Lease, Permit, Settings, State, Verdict},
-    known::{Known, Tally, check, glance, look, tally},
+    known::{Known, Tally, check, glance, last_known, look, look_among, tally},
 };
 
 /// What is counted of calls.

@@ -14,6 +14,6 @@ pub use self::{
     freeze::{Frozen, refuse_if_frozen},
     http::routes,
     model::{Objective, SLOW},
-    service::{answered, count, kept, tell, watch},
+    service::{answered, count, kept_among, tell, watch},
     state::State,
 };

@@ -14,7 +14,7 @@ use crate::{
     events::{Act, Event},
     incidents::{self, Cause, Found, Matter, Severity},
     meter::{self, Counter, Series},
-    store::{Guard, StoreError, Write, keys},
+    store::{Guard, Later, Reads, StoreError, Write, keys},
     telemetry::Answering,
 };
 
@@ -41,8 +41,15 @@ pub fn answered(app: &Parts, answering: Answering, status: StatusCode, took: Dur
 }
 
 /// What is kept of the last look. One read.
-pub async fn kept(app: &Parts) -> Result<State, StoreError> {
-    Ok(app.store.get(&keys::slo()).await?.unwrap_or_default())
+pub(super) async fn kept(app: &Parts) -> Result<State, StoreError> {
+    let mut reads = Reads::default();
+    let kept = kept_among(&mut reads);
+    kept.of(&app.store.read(reads).await?)
+}
+
+/// The same, read together with other things.
+pub fn kept_among<'a>(reads: &mut Reads) -> Later<'a, State> {
+    reads.get(keys::slo()).map(Option::unwrap_or_default)
 }
 
 /// How it stands with every promise now: two round trips at once.

@@ -86,6 +86,11 @@ impl Key {
         attributes
     }
 
+    /// Whether another key stands at the same place of the table.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        self.pk == other.pk && self.sk == other.sk
+    }
+
     pub(super) fn is(&self, item: &Attributes) -> bool {
         self.address()
             .iter()

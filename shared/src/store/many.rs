@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 use super::{
     Store, StoreError,
     key::{Attributes, Key, Listing},
+    told,
 };
+use crate::traces;
 
 /// As many keys as the service takes at once.
 const BATCH: usize = 100;
@@ -42,15 +44,22 @@ impl Store {
         &self,
         keys: &[Key],
     ) -> Result<Vec<Each<T>>, StoreError> {
-        let batches = keys.chunks(BATCH).map(|some| self.get_batch(some));
+        let items = self.items(keys).await?.into_iter();
+        let each = items.map(|it| Ok(it.map(serde_dynamo::from_item).transpose()?));
+        Ok(each.collect())
+    }
+
+    /// Items as they stand in the table, in the order of their keys.
+    pub(super) async fn items(&self, keys: &[Key]) -> Result<Vec<Option<Attributes>>, StoreError> {
+        let batches = keys.chunks(BATCH).map(|some| self.batch(some));
         let batches = future::try_join_all(batches).await?;
         Ok(batches.into_iter().flatten().collect())
     }
 
-    async fn get_batch<T: DeserializeOwned>(
-        &self,
-        keys: &[Key],
-    ) -> Result<Vec<Each<T>>, StoreError> {
+    async fn batch(&self, keys: &[Key]) -> Result<Vec<Option<Attributes>>, StoreError> {
+        if let [key] = keys {
+            return Ok(vec![self.item(key).await?]);
+        }
         let mut found: Vec<Attributes> = Vec::with_capacity(keys.len());
         let mut wanted: Vec<Attributes> = keys.iter().map(Key::address).collect();
         for _ in 0..ROUNDS {
@@ -59,9 +68,10 @@ impl Store {
                 .consistent_read(true)
                 .build()
                 .map_err(|error| StoreError::Refused(error.into()))?;
+            let step = traces::step("DynamoDB.BatchGetItem");
             let call = self.client.batch_get_item();
-            let output = call.request_items(&self.table, request).send().await;
-            let output = output.map_err(|it| self.failed(it))?;
+            let call = call.request_items(&self.table, request);
+            let output = told(step, call.send().await.map_err(|it| self.failed(it)))?;
             let mut responses = output.responses.unwrap_or_default();
             found.extend(responses.remove(&self.table).unwrap_or_default());
             let left = output.unprocessed_keys.unwrap_or_default();
@@ -71,20 +81,11 @@ impl Store {
                     let place = found.iter().position(|item| key.is(item))?;
                     Some(found.swap_remove(place))
                 };
-                let items = keys
-                    .iter()
-                    .map(|key| take(key).map(serde_dynamo::from_item));
-                return Ok(items.map(|it| Ok(it.transpose()?)).collect());
+                return Ok(keys.iter().map(&mut take).collect());
             }
         }
         // Throttled, or larger than one answer may be over and over: what is missing is unknown, not absent.
-        let each = keys.iter().map(|key| async move {
-            match self.get(key).await {
-                Err(error @ StoreError::Codec(_)) => Ok(Err(error)),
-                read => read.map(Ok),
-            }
-        });
-        future::try_join_all(each).await
+        future::try_join_all(keys.iter().map(|key| self.item(key))).await
     }
 
     /// Where the items of a page of a listing stand, and nothing that is in them.

@@ -9,6 +9,7 @@ pub mod keys;
 mod large;
 mod many;
 mod places;
+mod reads;
 mod units;
 
 use std::{
@@ -23,7 +24,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::query::builders::QueryFluentBuilder,
-    types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem},
+    types::{AttributeValue, Delete, Put, TransactWriteItem},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
@@ -32,6 +33,7 @@ pub use self::{
     error::StoreError,
     many::Each,
     places::{Marks, Place},
+    reads::{Found, Later, Reads},
     units::Units,
 };
 use self::{
@@ -161,6 +163,12 @@ impl Store {
 
     /// One item. One round trip.
     pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+        let item = self.item(key).await?;
+        Ok(item.map(serde_dynamo::from_item).transpose()?)
+    }
+
+    /// An item as it stands in the table.
+    async fn item(&self, key: &Key) -> Result<Option<Attributes>, StoreError> {
         let step = traces::step("DynamoDB.GetItem");
         let call = self
             .client
@@ -169,7 +177,7 @@ impl Store {
             .set_key(Some(key.address()))
             .consistent_read(true);
         let output = told(step, call.send().await.map_err(|it| self.failed(it)))?;
-        Ok(output.item.map(serde_dynamo::from_item).transpose()?)
+        Ok(output.item)
     }
 
     /// Two items in one round trip.
@@ -182,31 +190,9 @@ impl Store {
         A: DeserializeOwned,
         B: DeserializeOwned,
     {
-        let wanted = KeysAndAttributes::builder()
-            .keys(a.address())
-            .keys(b.address())
-            .consistent_read(true)
-            .build()
-            .map_err(|error| StoreError::Refused(error.into()))?;
-        let step = traces::step("DynamoDB.BatchGetItem");
-        let call = self
-            .client
-            .batch_get_item()
-            .request_items(&self.table, wanted);
-        let output = told(step, call.send().await.map_err(|it| self.failed(it)))?;
-        if output.unprocessed_keys().is_some_and(|it| !it.is_empty()) {
-            // Throttled half way: what is missing is unknown, not absent.
-            return Ok((self.get(a).await?, self.get(b).await?));
-        }
-        let mut items = output
-            .responses
-            .and_then(|mut it| it.remove(&self.table))
-            .unwrap_or_default();
-        let mut take = |key: &Key| {
-            let found = items.iter().position(|item| key.is(item))?;
-            Some(items.swap_remove(found))
-        };
-        let (a, b) = (take(a), take(b));
+        let mut items = self.items(&[a.clone(), b.clone()]).await?.into_iter();
+        let mut next = || items.next().flatten();
+        let (a, b) = (next(), next());
         Ok((
             a.map(serde_dynamo::from_item).transpose()?,
             b.map(serde_dynamo::from_item).transpose()?,

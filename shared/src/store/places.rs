@@ -72,20 +72,6 @@ impl Store {
         }
     }
 
-    /// What stands in every place of an item.
-    pub async fn marks(&self, key: &Key) -> Result<Marks, StoreError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key.address()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|it| self.failed(it))?;
-        Ok(marks(output.item))
-    }
-
     /// Empties a place, if this mark still stands in it.
     pub async fn leave(&self, key: &Key, place: &str, mark: &str) -> Result<(), StoreError> {
         self.client
@@ -104,7 +90,7 @@ impl Store {
 }
 
 /// Every text of an item but its key.
-fn marks(item: Option<Attributes>) -> Marks {
+pub(super) fn marks(item: Option<Attributes>) -> Marks {
     let attributes = item.unwrap_or_default().into_iter();
     let marks = attributes.filter_map(|(name, value)| match value.as_s() {
         Ok(mark) if name != "pk" && name != "sk" => Some((name, mark.clone())),

@@ -16,7 +16,7 @@ use crate::{
     meter::{self, Counter, Folded, Series},
     resilience::{self, Step, Vendor},
     slo,
-    store::{Guard, StoreError, keys},
+    store::{Guard, Later, Reads, StoreError, keys},
     telemetry,
 };
 
@@ -172,9 +172,8 @@ async fn asked(app: &Parts, vendor: Vendor, known: Watched) -> Watched {
     }
 }
 
-/// What is known of each vendor, in their order. One round trip.
-pub async fn known(app: &Parts) -> Result<Vec<Watched>, StoreError> {
-    let keys = Vendor::ALL.map(|it| keys::vendor(it.name()));
-    let known: Vec<Option<Watched>> = app.store.get_many(&keys).await?;
-    Ok(known.into_iter().map(Option::unwrap_or_default).collect())
+/// What is known of a vendor.
+pub fn known<'a>(reads: &mut Reads, vendor: Vendor) -> Later<'a, Watched> {
+    let known = reads.get(keys::vendor(vendor.name()));
+    known.map(Option::unwrap_or_default)
 }

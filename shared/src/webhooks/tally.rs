@@ -12,7 +12,7 @@ use crate::{
     app::Parts,
     metrics::{self, Metric},
     slo::{self, Objective},
-    store::{StoreError, keys},
+    store::{Later, Reads, keys},
     telemetry,
 };
 
@@ -158,13 +158,14 @@ fn measure(now: OffsetDateTime, outcome: &Result<Outcome, WebhookError>, spoofed
 }
 
 /// The webhooks of this hour and the last one.
-pub(crate) async fn tally_of_late(app: &Parts) -> Result<Tally, StoreError> {
-    let hour = hour(app.clock.now());
-    let (this, last): (Option<Tally>, Option<Tally>) = app
-        .store
-        .get_both(&keys::tally(hour), &keys::tally(hour - 1))
-        .await?;
-    Ok(this.unwrap_or_default() + last.unwrap_or_default())
+pub(crate) fn tally_of_late<'a>(now: OffsetDateTime, reads: &mut Reads) -> Later<'a, Tally> {
+    let mut of = |hour| {
+        reads
+            .get(keys::tally(hour))
+            .map(Option::<Tally>::unwrap_or_default)
+    };
+    let (this, last) = (of(hour(now)), of(hour(now) - 1));
+    this.and(last).map(|(this, last)| this + last)
 }
 
 /// Hours since the epoch.
