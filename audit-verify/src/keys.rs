@@ -53,9 +53,7 @@ impl SigningKey {
 
     /// The public key as PEM, for auditors.
     pub fn public_pem(&self) -> String {
-        let der = [&SPKI, self.pair.public_key().as_ref()].concat();
-        let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-        pem::encode_config(&pem::Pem::new("PUBLIC KEY", der), lines)
+        pem_of(self.pair.public_key().as_ref())
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> String {
@@ -69,19 +67,10 @@ pub struct KeyRing(BTreeMap<String, ParsedPublicKey>);
 impl KeyRing {
     /// One or more public keys: PEM, or base64 or hexadecimal, a key a line.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let pems = pem::parse_many(text).map_err(|_| KeyError::Unreadable)?;
-        let ders: Vec<Vec<u8>> = if pems.is_empty() {
-            let words = text.split([',', ' ', '\n', '\r']).map(str::trim);
-            let words = words.filter(|it| !it.is_empty());
-            words.map(bytes).collect::<Result<_, _>>()?
-        } else {
-            pems.into_iter().map(pem::Pem::into_contents).collect()
-        };
         let mut keys = BTreeMap::new();
-        for der in ders {
-            let raw = der.strip_prefix(&SPKI).unwrap_or(&der);
-            let key = ParsedPublicKey::new(&ED25519, raw).map_err(|_| KeyError::Unreadable)?;
-            keys.insert(id_of(raw), key);
+        for raw in raw(text)? {
+            let key = ParsedPublicKey::new(&ED25519, &raw).map_err(|_| KeyError::Unreadable)?;
+            keys.insert(id_of(&raw), key);
         }
         if keys.is_empty() {
             return Err(KeyError::Unreadable);
@@ -98,6 +87,34 @@ impl KeyRing {
         let known = self.0.get(key).zip(lower_hex(signature));
         known.is_some_and(|(key, signature)| key.verify_sig(message, &signature).is_ok())
     }
+}
+
+/// Public keys as PEM, one by one, from any text that [`KeyRing::parse`] reads, or from none.
+pub fn public_pems(text: &str) -> Result<Vec<String>, KeyError> {
+    if !text.trim().is_empty() {
+        KeyRing::parse(text)?;
+    }
+    Ok(raw(text)?.iter().map(|it| pem_of(it)).collect())
+}
+
+/// The keys themselves, whatever they are written in.
+fn raw(text: &str) -> Result<Vec<Vec<u8>>, KeyError> {
+    let pems = pem::parse_many(text).map_err(|_| KeyError::Unreadable)?;
+    let ders: Vec<Vec<u8>> = if pems.is_empty() {
+        let words = text.split([',', ' ', '\n', '\r']).map(str::trim);
+        let words = words.filter(|it| !it.is_empty());
+        words.map(bytes).collect::<Result<_, _>>()?
+    } else {
+        pems.into_iter().map(pem::Pem::into_contents).collect()
+    };
+    let raw = |der: Vec<u8>| der.strip_prefix(&SPKI).map(<[u8]>::to_vec).unwrap_or(der);
+    Ok(ders.into_iter().map(raw).collect())
+}
+
+fn pem_of(public: &[u8]) -> String {
+    let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    let der = [&SPKI, public].concat();
+    pem::encode_config(&pem::Pem::new("PUBLIC KEY", der), lines)
 }
 
 fn id_of(public: &[u8]) -> String {

@@ -28,7 +28,7 @@ pub use self::{
     entry::{CLEAR, Clear, PERSONAL, SEALED, commitment, digested, leaf},
     erasures::Erased,
     heads::{HEAD, Head, Heads},
-    keys::{KeyError, KeyRing, SigningKey},
+    keys::{KeyError, KeyRing, SigningKey, public_pems},
     line::{Line, entry_line},
     merkle::{Hash, leaf_hash, root},
     outcome::{Finding, Outcome, Verified},

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use audit_verify::SigningKey;
-
 use crate::{
     auth::Sessions,
     clock::Clock,
@@ -13,11 +11,10 @@ use crate::{
     health::LastLook,
     ids::IdSource,
     limits::Refusing,
-    mail::Mail,
     meter::Meter,
-    mux::{MuxApi, PlaybackSigner, WebhookVerifier},
     resilience::Known,
-    shares::{Grants, Players},
+    secrets::{Keys, Secrets},
+    shares::Players,
     store::Store,
     traces::Traces,
     vendors::StatusPage,
@@ -34,19 +31,12 @@ pub struct Parts {
     pub ids: IdSource,
     pub store: Store,
     pub dead_letters: DeadLetters,
-    /// Behind [`Parts::mux`].
-    pub(crate) mux_api: MuxApi,
     /// Nothing, where it is switched off.
     pub mux_status: Option<StatusPage>,
-    pub playback: PlaybackSigner,
-    pub webhooks: WebhookVerifier,
     pub sessions: Sessions,
     pub counting: Counting,
-    pub grants: Grants,
     /// When viewers last told this process how long they played.
     pub players: Players,
-    /// Nothing, where no mail server is set up.
-    pub mail: Option<Mail>,
     pub refusing: Refusing,
     /// What was last seen of everybody's health.
     pub last_look: LastLook,
@@ -57,6 +47,13 @@ pub struct Parts {
     /// Counts what happens in this process.
     pub meter: Meter,
     pub traces: Traces,
-    /// Seals the audit log.
-    pub seal: SigningKey,
+    /// What is made of secrets, as this process knows them.
+    pub secrets: Secrets,
+}
+
+impl Parts {
+    /// What is made of secrets, as it is now. Within one piece of work it is asked for once.
+    pub fn keys(&self) -> Arc<Keys> {
+        self.secrets.keys()
+    }
 }

@@ -4,27 +4,27 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
 use axum::Router;
-use secrecy::ExposeSecret;
 
-use audit_verify::{KeyError, SigningKey};
+use audit_verify::KeyError;
 
 use crate::{
     app::{App, Parts},
     assets::Asset,
     auth::Sessions,
     clock::{Clock, SystemClock},
-    config::{Config, ConfigError},
+    config::{self, Config, ConfigError},
     dlq::DeadLetters,
     guardrails::Acting,
     health::LastLook,
     ids::{self, AssetId, IdSource},
     limits::Refusing,
-    mail::{Mail, MailError},
+    mail::MailError,
     meter::Meter,
-    mux::{MuxApi, PlaybackSigner, SigningError, WebhookVerifier},
+    mux::SigningError,
     resilience::Known,
     router::{self, Deployable},
-    shares::{Grants, Players},
+    secrets::{Keys, Secrets, SecretsError, Source},
+    shares::Players,
     store::{Store, keys},
     telemetry,
     traces::Traces,
@@ -43,6 +43,8 @@ pub enum BootError {
     Mail(#[from] MailError),
     #[error("bad configuration: AUDIT_SIGNING_KEY does not parse")]
     Audit(#[from] KeyError),
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     #[error("an http client could not be made")]
     Http(#[from] reqwest::Error),
 }
@@ -139,7 +141,6 @@ async fn function(deployable: Deployable) -> Result<Router, BootError> {
 
 async fn app() -> Result<App, BootError> {
     telemetry::start();
-    let config = Config::from_env()?;
     let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(retries())
         .timeout_config(timeouts())
@@ -152,7 +153,14 @@ async fn app() -> Result<App, BootError> {
         sqs: aws_sdk_sqs::Client::new(&aws),
     };
     let ids = IdSource::new(Arc::clone(&clock), random);
-    assemble(config, clock, ids, clients)
+    match config::from_env(config::SECRETS_ID).filter(|it| !it.is_empty()) {
+        None => assemble(Config::from_env()?, clock, ids, clients),
+        Some(id) => {
+            let store = aws_sdk_secretsmanager::Client::new(&aws);
+            let source = Source::new(store, id, config::from_env);
+            assemble_kept(source, clock, ids, clients).await
+        }
+    }
 }
 
 /// The clients of AWS. The local stack points them at loopback.
@@ -168,6 +176,31 @@ pub fn assemble(
     ids: IdSource,
     clients: Clients,
 ) -> Result<App, BootError> {
+    let secrets = Secrets::fixed(Keys::new(&config)?);
+    parts(config, secrets, clock, ids, clients)
+}
+
+/// The same with secrets that are kept elsewhere.
+pub async fn assemble_kept(
+    source: Source,
+    clock: Arc<dyn Clock>,
+    ids: IdSource,
+    clients: Clients,
+) -> Result<App, BootError> {
+    let fetched = source.fetch().await?;
+    let config = source.config(&fetched)?;
+    let keys = Keys::new(&config)?;
+    let secrets = Secrets::kept(keys, source, &fetched, clock.now());
+    parts(config, secrets, clock, ids, clients)
+}
+
+fn parts(
+    config: Config,
+    secrets: Secrets,
+    clock: Arc<dyn Clock>,
+    ids: IdSource,
+    clients: Clients,
+) -> Result<App, BootError> {
     let queue = config.dead_letter_queue.clone();
     Ok(Arc::new(Parts {
         meter: Meter::new(Arc::clone(&clock)),
@@ -175,34 +208,16 @@ pub fn assemble(
         ids,
         store: Store::new(&clients.dynamodb, config.table.clone()),
         dead_letters: DeadLetters::new(clients.sqs, queue),
-        mux_api: MuxApi::new(
-            config.mux_api.clone(),
-            config.mux_token_id.clone(),
-            config.mux_token_secret.clone(),
-        )?,
         mux_status: config.mux_status.clone().map(StatusPage::new).transpose()?,
-        playback: PlaybackSigner::new(
-            &config.mux_signing_key_id,
-            &config.mux_signing_private_key,
-            config.mux_stream.clone(),
-            config.mux_image.clone(),
-        )?,
-        webhooks: WebhookVerifier::new(&config.mux_webhook_secrets),
         sessions: Sessions::new(config.clerk_jwks.clone())?,
         counting: Counting::default(),
-        grants: Grants::new(&config.grant_key),
         players: Players::default(),
-        mail: config
-            .smtp
-            .as_ref()
-            .map(|smtp| Mail::new(smtp, &config.mail_from))
-            .transpose()?,
         refusing: Refusing::default(),
         known: Known::default(),
         acting: Acting::default(),
         last_look: LastLook::default(),
         traces: Traces::new(&config.traces),
-        seal: SigningKey::parse(config.audit_signing_key.expose_secret())?,
+        secrets,
         config,
     }))
 }

@@ -2,8 +2,6 @@
 //!
 //! Every field's doc names its variable; the README's table is checked against this file.
 
-use std::str::FromStr;
-
 use secrecy::SecretString;
 use time::Duration;
 use url::Url;
@@ -16,6 +14,7 @@ use crate::{
     limits::Limits,
     origin::Origin,
     traces,
+    variables::Variables,
 };
 
 /// What a deployable is told. Secrets show nothing in `Debug`.
@@ -28,13 +27,17 @@ pub struct Config {
     /// `MUX_WEBHOOK_DLQ_ENABLED`: `false` answers 500 instead of queueing (S0-120). Default `true`.
     pub webhook_dlq: bool,
     /// `CRON_SECRET`: what a schedule proves itself with over HTTP, as Vercel's does. Without it, no
-    /// schedule may.
-    pub cron_secret: Option<SecretString>,
+    /// schedule may. Several, separated by commas, while one replaces another.
+    pub cron_secrets: Vec<SecretString>,
     /// `OPERATORS_ORGANISATION`: the organisation at the sign-in service whose admins operate the
     /// portal, across its tenants. Without it, nobody does.
     pub operators_organisation: Option<String>,
-    /// `AUDIT_SIGNING_KEY`: seals the audit log: base64 of an Ed25519 key, PKCS#8 in DER.
-    pub audit_signing_key: SecretString,
+    /// `AUDIT_SIGNING_KEY`: seals the audit log: base64 of an Ed25519 key, PKCS#8 in DER. Of several,
+    /// separated by commas, the first seals; auditors are shown the public half of all.
+    pub audit_signing_keys: Vec<SecretString>,
+    /// `AUDIT_RETIRED_KEYS`: the public halves of keys that sealed earlier, as base64, separated by commas.
+    /// What they sealed stays, so auditors are shown them, too. Default: none.
+    pub audit_retired_keys: String,
     /// `MUX_TOKEN_ID`: the access token's id (S1-023).
     pub mux_token_id: String,
     /// `MUX_TOKEN_SECRET`: the access token's secret (S1-023).
@@ -71,10 +74,12 @@ pub struct Config {
     /// `SIGNED_PLAYBACK_ENFORCED`: `false` also plays a video that has none but a public playback id,
     /// without a token (S0-088). Default `true`.
     pub signed_playback: bool,
-    /// `GRANT_KEY`: what is given to viewers for what they have shown is signed with it.
-    pub grant_key: SecretString,
-    /// `PSEUDONYM_KEY`: what addresses of people and networks are hidden under.
-    pub pseudonym_key: PseudonymKey,
+    /// `GRANT_KEY`: what is given to viewers for what they have shown is signed with it. Of several,
+    /// separated by commas, the first signs and each counts.
+    pub grant_keys: Vec<SecretString>,
+    /// `PSEUDONYM_KEY`: what addresses of people and networks are hidden under. Of several, separated by
+    /// commas, the first hides, and a code that was sent under another one counts.
+    pub pseudonym_keys: Vec<PseudonymKey>,
     /// `SMTP_URL`: the mail server, as `smtps://user:password@server`. Without it, no link can ask for
     /// a code.
     pub smtp: Option<SecretString>,
@@ -100,17 +105,13 @@ pub struct Config {
 }
 
 impl Config {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one sanctioned read of the environment"
-    )]
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|name| std::env::var(name).ok())
+        Self::read(from_env)
     }
 
     /// Reads from any lookup, so that a test needs no process-wide state.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut vars = Vars {
+        let mut vars = Variables {
             lookup: &lookup,
             faults: Vec::new(),
         };
@@ -119,9 +120,10 @@ impl Config {
         let table = vars.required("TABLE_NAME");
         let dead_letter_queue = vars.required("DEAD_LETTER_QUEUE_URL");
         let webhook_dlq = vars.or("MUX_WEBHOOK_DLQ_ENABLED", "true");
-        let cron_secret = vars.lookup_text("CRON_SECRET");
+        let cron_secrets = vars.optional_list("CRON_SECRET");
         let operators_organisation = vars.lookup_text("OPERATORS_ORGANISATION");
-        let audit_signing_key: Option<String> = vars.required("AUDIT_SIGNING_KEY");
+        let audit_signing_keys: Vec<String> = vars.list("AUDIT_SIGNING_KEY");
+        let audit_retired_keys = vars.lookup_text("AUDIT_RETIRED_KEYS").unwrap_or_default();
         let mux_token_id = vars.required("MUX_TOKEN_ID");
         let mux_token_secret: Option<String> = vars.required("MUX_TOKEN_SECRET");
         let mux_webhook_secrets: Vec<String> = vars.list("MUX_WEBHOOK_SIGNING_SECRET");
@@ -141,9 +143,10 @@ impl Config {
         let share_days = vars.or("SHARE_DAYS", "7");
         let share_max_days = vars.or("SHARE_MAX_DAYS", "30");
         let signed_playback = vars.or("SIGNED_PLAYBACK_ENFORCED", "true");
-        let grant_key: Option<String> = vars.secret("GRANT_KEY");
-        let pseudonym_key = vars.secret("PSEUDONYM_KEY");
-        let pseudonym_key = pseudonym_key.as_deref().and_then(PseudonymKey::new);
+        let grant_keys = vars.secrets("GRANT_KEY");
+        let pseudonym_keys = vars.secrets("PSEUDONYM_KEY");
+        let pseudonym_keys = pseudonym_keys.iter().filter_map(|it| PseudonymKey::new(it));
+        let pseudonym_keys = pseudonym_keys.collect();
         let smtp = vars.lookup_text("SMTP_URL");
         let mail_from = vars.or("MAIL_FROM", "Motion Mavericks Portal <portal@localhost>");
         let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
@@ -162,9 +165,10 @@ impl Config {
                 table: table?,
                 dead_letter_queue: dead_letter_queue?,
                 webhook_dlq: webhook_dlq?,
-                cron_secret: cron_secret.map(Into::into),
+                cron_secrets: cron_secrets.into_iter().map(Into::into).collect(),
                 operators_organisation,
-                audit_signing_key: audit_signing_key?.into(),
+                audit_signing_keys: audit_signing_keys.into_iter().map(Into::into).collect(),
+                audit_retired_keys,
                 mux_token_id: mux_token_id?,
                 mux_token_secret: mux_token_secret?.into(),
                 mux_webhook_secrets: mux_webhook_secrets.into_iter().map(Into::into).collect(),
@@ -181,8 +185,8 @@ impl Config {
                 share_days: share_days?,
                 share_max_days: share_max_days?,
                 signed_playback: signed_playback?,
-                grant_key: grant_key?.into(),
-                pseudonym_key: pseudonym_key?,
+                grant_keys: grant_keys.into_iter().map(Into::into).collect(),
+                pseudonym_keys,
                 smtp: smtp.map(Into::into),
                 mail_from: mail_from?,
                 upload_max_bytes: upload_max_bytes?,
@@ -211,8 +215,18 @@ impl Config {
     }
 }
 
-/// The length of a secret of ours, in bytes: as long as what HMAC-SHA256 makes of it (RFC 2104).
-const SECRET_MIN: usize = 32;
+/// `SECRETS_ID`: the name or ARN of a secret of AWS Secrets Manager, a JSON object whose values stand in for
+/// the variables of their names. Looked at every five minutes. Without it, secrets are variables as well.
+pub const SECRETS_ID: &str = "SECRETS_ID";
+
+/// What a variable of the environment says.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one sanctioned read of the environment"
+)]
+pub fn from_env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
 
 fn jwks_of(issuer: &str) -> String {
     format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'))
@@ -222,115 +236,6 @@ fn jwks_of(issuer: &str) -> String {
 #[derive(Debug, thiserror::Error)]
 #[error("bad configuration: {}", .0.join(", "))]
 pub struct ConfigError(Vec<String>);
-
-struct Vars<'a> {
-    lookup: &'a dyn Fn(&str) -> Option<String>,
-    faults: Vec<String>,
-}
-
-impl Vars<'_> {
-    /// An empty variable is one that is not set: platforms cannot always tell them apart.
-    fn lookup_text(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|text| !text.trim().is_empty())
-    }
-
-    fn required<T: FromStr>(&mut self, name: &str) -> Option<T> {
-        match self.lookup_text(name) {
-            Some(text) => self.parse(name, &text),
-            None => self.fault(name, "is not set"),
-        }
-    }
-
-    fn or<T: FromStr>(&mut self, name: &str, default: &str) -> Option<T> {
-        match self.lookup_text(name) {
-            Some(text) => self.parse(name, &text),
-            None => self.parse(name, default),
-        }
-    }
-
-    /// A secret of ours: what can be guessed protects nothing.
-    fn secret(&mut self, name: &str) -> Option<String> {
-        let text: String = self.required(name)?;
-        if text.len() < SECRET_MIN {
-            return self.fault(name, "is shorter than 32 characters");
-        }
-        Some(text)
-    }
-
-    /// One or more values, separated by commas.
-    fn list<T: FromStr>(&mut self, name: &str) -> Vec<T> {
-        let text: String = self.required(name).unwrap_or_default();
-        let parts = text.split(',').map(str::trim).filter(|it| !it.is_empty());
-        let values: Vec<T> = parts.filter_map(|part| self.parse(name, part)).collect();
-        if values.is_empty() && !text.is_empty() {
-            self.fault::<()>(name, "has no good value");
-        }
-        values
-    }
-
-    fn url(&mut self, name: &str, default: Option<&str>) -> Option<Url> {
-        let url: Url = match default {
-            Some(default) => self.or(name, default),
-            None => self.required(name),
-        }?;
-        match url.scheme() {
-            "http" | "https" => Some(url),
-            _ => self.fault(name, "is not an http or https URL"),
-        }
-    }
-
-    /// An address of something that is not needed. Here nothing in a variable means nothing.
-    fn url_or_off(&mut self, name: &str, default: &str) -> Option<Url> {
-        match (self.lookup)(name).as_deref().map(str::trim) {
-            Some("" | "off") => None,
-            Some(_) | None => self.url(name, Some(default)),
-        }
-    }
-
-    /// Settings by their names, which may be missing; each of their faults is named.
-    fn settings<T>(
-        &mut self,
-        name: &str,
-        read: impl Fn(&str) -> Result<T, Vec<String>>,
-    ) -> Option<T> {
-        match read(&self.lookup_text(name).unwrap_or_default()) {
-            Ok(list) => Some(list),
-            Err(faults) => faults.iter().find_map(|it| self.fault(name, it)),
-        }
-    }
-
-    fn prices(&mut self, name: &str) -> Option<Prices> {
-        let set = self.lookup_text(name);
-        let prices = set.map_or_else(Prices::built_in, |text| text.parse());
-        prices
-            .map_err(|error| self.fault::<()>(name, &error.to_string()))
-            .ok()
-    }
-
-    /// What is wrong with these is no fault of the start.
-    fn traces(&self) -> traces::Settings {
-        traces::Settings::read(
-            self.lookup_text("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(),
-            self.lookup_text("OTEL_EXPORTER_OTLP_HEADERS").as_deref(),
-            self.lookup_text("OTEL_TRACES_SAMPLER_ARG").as_deref(),
-        )
-    }
-
-    fn parse<T: FromStr>(&mut self, name: &str, text: &str) -> Option<T> {
-        match text.parse() {
-            Ok(value) => Some(value),
-            Err(_) => self.fault(name, "does not parse"),
-        }
-    }
-
-    fn fault<T>(&mut self, name: &str, what: &str) -> Option<T> {
-        let fault = format!("{name} {what}");
-        if !self.faults.contains(&fault) {
-            self.faults.push(fault);
-        }
-        None
-    }
-}
 
 #[cfg(test)]
 mod tests {

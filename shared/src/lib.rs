@@ -35,12 +35,14 @@ pub mod problem;
 pub mod reconcile;
 pub mod resilience;
 pub mod router;
+pub mod secrets;
 pub mod shares;
 pub mod slo;
 pub mod store;
 pub mod telemetry;
 pub mod traces;
 pub mod uploads;
+mod variables;
 pub mod vendors;
 #[cfg(feature = "vercel")]
 pub mod vercel;

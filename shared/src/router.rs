@@ -2,10 +2,11 @@
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
     http::{HeaderName, HeaderValue, Method, header},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::Response,
     routing::{MethodRouter, on},
 };
 use tower::ServiceBuilder;
@@ -22,7 +23,7 @@ use crate::{
     http::BODY_LIMIT,
     incidents, limits, meter,
     problem::{self, Kind, Problem},
-    reconcile, shares,
+    reconcile, secrets, shares,
     slo::{self, Objective},
     telemetry::{self, Answering},
     traces, uploads, vendors, webhooks,
@@ -236,7 +237,7 @@ fn build(deployables: &[Deployable], app: App) -> Router {
     // The first is the outermost. One after the other, each would be boxed on its own, and cloned for
     // each request.
     let layers = ServiceBuilder::new()
-        .layer(from_fn_with_state(app.clone(), meter::flushing))
+        .layer(from_fn_with_state(app.clone(), around))
         .layer(from_fn_with_state(observed, telemetry::observe))
         .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -256,6 +257,12 @@ fn build(deployables: &[Deployable], app: App) -> Router {
         })
         .layer(layers)
         .with_state(app)
+}
+
+/// What comes before a request and after it, and is no part of it.
+async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    secrets::renew(&app).await;
+    meter::flushing(&app, request, next).await
 }
 
 /// Answers are one person's: no cache keeps them, no browser guesses their type, no address of a

@@ -152,7 +152,7 @@ async fn operators_see_who_was_refused_and_how_often_by_the_hour() {
         (&guesses["wouldBeRefused"], &guesses["refused"]),
         (&json!(3), &json!(0))
     );
-    let name = test.app.config.pseudonym_key.hide("203.0.113.7");
+    let name = test.app.keys().pseudonyms.hide("203.0.113.7");
     let sampled = &guesses["hours"][0]["subjects"];
     assert_eq!(sampled, &json!([{"subject": name, "count": 3}]));
     assert_eq!(of("codes-per-link")["hours"], json!([]));

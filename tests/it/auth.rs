@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use shared::clock::Clock;
 use time::ext::NumericalDuration;
 
-use crate::support::{Caller, ORIGIN, TestApp};
+use crate::support::{Caller, KEY, ORIGIN, TestApp};
 
 impl TestApp {
     /// Ada's claims, bent.
@@ -104,11 +104,11 @@ async fn a_signature_that_is_not_the_issuers_is_a_401() {
     for token in [
         format!(
             "{}.{claims}.",
-            encoded(&json!({"alg": "none", "kid": "test-key"}))
+            encoded(&json!({"alg": "none", "kid": KEY.id}))
         ),
         format!(
             "{}.{claims}.{signature}",
-            encoded(&json!({"alg": "HS256", "kid": "test-key"}))
+            encoded(&json!({"alg": "HS256", "kid": KEY.id}))
         ),
         format!("{}.{claims}.{signature}", encoded(&json!({"alg": "RS256"}))),
         format!("{}.{claims}.{signature}", encoded(&another)),
@@ -129,7 +129,7 @@ async fn a_good_signature_under_another_header_is_a_401() {
     let test = TestApp::new().await;
     let claims = test.issuer.claims(TestApp::person("ada"), ORIGIN);
     let signed = |bend: fn(&mut Header)| {
-        let mut header = Issuer::header("test-key");
+        let mut header = Issuer::header(&KEY.id);
         bend(&mut header);
         test.issuer.sign_with(&header, &claims).unwrap()
     };
@@ -149,12 +149,12 @@ async fn a_good_signature_under_another_header_is_a_401() {
 #[tokio::test]
 async fn a_key_that_the_token_brings_along_is_not_believed() {
     let test = TestApp::new().await;
-    let own = SigningKey::generate("test-key").unwrap();
+    let own = SigningKey::generate(&*KEY.id).unwrap();
     let clock = test.clock.clone();
     let address = format!("{}/sign-in", test.url);
     let forger = Issuer::new(address, &own, Arc::new(move || clock.now())).unwrap();
     let claims = test.issuer.claims(TestApp::person("ada"), ORIGIN);
-    let mut header = Issuer::header("test-key");
+    let mut header = Issuer::header(&KEY.id);
     assert_eq!(
         test.status_with(forger.sign_with(&header, &claims).unwrap())
             .await,

@@ -13,6 +13,8 @@ pub mod issuer;
 pub mod mail;
 mod proxy;
 pub mod replay;
+pub mod rotate;
+pub mod secrets;
 pub mod settings;
 pub mod simulation;
 pub mod stack;

@@ -14,6 +14,7 @@ use dev::{
     console::Console,
     demo::{self, Demo},
     replay::{self, Replay},
+    rotate::{self, Rotate},
     simulation::{self, Simulate},
     stack::{Place, Stack},
 };
@@ -42,6 +43,7 @@ enum Command {
     Demo(Demo),
     Replay(Replay),
     Chaos(Chaos),
+    Rotate(Rotate),
     /// Live through thousands of seeded histories of faults and crashes, and check how each ends.
     Simulate(Simulate),
     /// Start the stand-ins alone, for functions that run elsewhere (`cargo lambda watch`).
@@ -92,6 +94,10 @@ async fn main() -> ExitCode {
         Command::Replay(replay) => {
             log("error");
             replay::run(&console, &replay).await
+        }
+        Command::Rotate(rotate) => {
+            log("error");
+            rotate::run(&console, &rotate).await
         }
         Command::Chaos(chaos) => {
             log("off");

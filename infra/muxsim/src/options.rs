@@ -25,6 +25,8 @@ pub struct Options {
     /// The access token that the API asks for, as Basic auth.
     pub token_id: String,
     pub token_secret: String,
+    /// More of them, id and secret, while one replaces another.
+    pub further_tokens: Vec<(String, String)>,
     /// Who is told of events.
     pub endpoints: Vec<Endpoint>,
     /// The keys that playback tokens may be signed with.
@@ -74,6 +76,7 @@ impl Options {
             public_url: public_url.into(),
             token_id: "muxsim".to_owned(),
             token_secret: "muxsim-secret".to_owned(),
+            further_tokens: Vec::new(),
             endpoints: Vec::new(),
             signing_keys: Vec::new(),
             clock: Arc::new(system_time),

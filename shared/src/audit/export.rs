@@ -45,6 +45,7 @@ pub(super) async fn page(app: &Parts, member: &Member, after: u64) -> Result<Exp
         last += 1;
         page.add(app, tenant, last).await?;
     }
+    let keys = app.keys();
     let end = End {
         tenant: tenant.to_string(),
         after,
@@ -55,10 +56,10 @@ pub(super) async fn page(app: &Parts, member: &Member, after: u64) -> Result<Exp
         latest: place.number,
         unsealed: unsealed(app, tenant).await?,
         at: app.clock.now().format(&Rfc3339).unwrap_or_default(),
-        key_id: app.seal.id().to_owned(),
+        key_id: keys.seal.id().to_owned(),
     };
     let mut lines = page.lines;
-    push(&mut lines, &Signed::sign(end, &app.seal)?.line()?);
+    push(&mut lines, &Signed::sign(end, &keys.seal)?.line()?);
     let exported = Event::AuditExported { after, last };
     member.act().note(app, tenant, exported).await?;
     Ok(Export {

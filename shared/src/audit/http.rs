@@ -156,7 +156,7 @@ async fn public_key(
     _: Auditor,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     let media_type = (header::CONTENT_TYPE, "application/x-pem-file");
-    Ok(([media_type], app.seal.public_pem()))
+    Ok(([media_type], app.keys().seals.clone()))
 }
 
 /// One of the two: an entry, or a person: a user, or the link that a guest came by.

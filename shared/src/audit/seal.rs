@@ -166,7 +166,7 @@ impl Sealing<'_> {
         let row: Option<Row> = self.app.store.get(&key).await?;
         let ids = row.map(|it| it.checkpoint.ids).unwrap_or_default();
         let ids: Vec<EventId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
-        say(self.tenant, &place, self.app.seal.id());
+        say(self.tenant, &place, self.app.keys().seal.id());
         self.close(&place, &ids).await
     }
 
@@ -182,13 +182,13 @@ impl Sealing<'_> {
             total: place.total,
             digest: &place.digest,
         };
-        let sealed_at = app.clock.now();
+        let (keys, sealed_at) = (app.keys(), app.clock.now());
         let now = sealed_at.format(&Rfc3339).unwrap_or_default();
-        let body = Checkpoint::over(tenant.to_string(), &before, entries, now, &app.seal);
+        let body = Checkpoint::over(tenant.to_string(), &before, entries, now, &keys.seal);
         let Some(body) = body else {
             return Ok(None);
         };
-        let signed = Signed::sign(body, &app.seal)?;
+        let signed = Signed::sign(body, &keys.seal)?;
         let (number, next) = (signed.body.number, place.after(&signed, signed.digest()?));
         let live = Live {
             tenant,
@@ -219,7 +219,7 @@ impl Sealing<'_> {
             Err(StoreError::Conflict { .. }) => return Err(AuditError::Forked { tenant, number }),
             Err(error) => return Err(error.into()),
         }
-        say(tenant, &next, app.seal.id());
+        say(tenant, &next, app.keys().seal.id());
         Ok(Some(next))
     }
 

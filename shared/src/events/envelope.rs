@@ -56,7 +56,7 @@ impl Act {
         if let Some(address) = self.address {
             // Another one in each organisation: two that compare their logs learn nothing of visitors.
             let text = format!("{tenant} {}", address.client());
-            let pseudonym = app.config.pseudonym_key.hide(&text);
+            let pseudonym = app.keys().pseudonyms.hide(&text);
             envelope.tell(app, ADDRESS, pseudonym);
         }
         envelope

@@ -172,7 +172,7 @@ impl Details {
             flags: Flags {
                 signed_playback_enforced: app.config.signed_playback,
                 mux_webhook_dlq_enabled: app.config.webhook_dlq,
-                mail: app.mail.is_some(),
+                mail: app.keys().mail.is_some(),
             },
             vendors,
             alerts: look.alerts.clone(),

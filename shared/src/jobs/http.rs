@@ -4,9 +4,7 @@ use axum::{
     extract::FromRequestParts,
     http::{header, request::Parts},
 };
-use secrecy::ExposeSecret;
 use serde::Serialize;
-use subtle::ConstantTimeEq;
 
 use crate::{
     app::App,
@@ -39,12 +37,8 @@ impl FromRequestParts<App> for Scheduled {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let secret = app.config.cron_secret.as_ref();
-        let expected = secret.map(|it| format!("Bearer {}", it.expose_secret()));
         let sent = parts.headers.get(header::AUTHORIZATION);
-        let known = expected
-            .zip(sent)
-            .is_some_and(|(expected, sent)| bool::from(expected.as_bytes().ct_eq(sent.as_bytes())));
+        let known = sent.is_some_and(|it| app.keys().is_schedule(it.as_bytes()));
         known.then_some(Self).ok_or_else(|| {
             Problem::new(
                 Kind::Unauthenticated,

@@ -10,6 +10,7 @@ use crate::{
     ids::RunId,
     meter,
     metrics::{self, Metric},
+    secrets,
     store::{Guard, Later, Reads, StoreError, keys},
     traces::{self, Operation},
 };
@@ -23,6 +24,7 @@ pub async fn alone<T, E: From<StoreError>>(
     work: impl AsyncFnOnce(RunId) -> Result<T, E>,
 ) -> Result<Option<T>, E> {
     let began = app.clock.now();
+    secrets::renew(app).await;
     let done = Box::pin(leased(app, job, life, work)).await;
     // A run that a request woke is a part of it, and of what it is counted as.
     if traces::here().is_none() {

@@ -118,7 +118,7 @@ pub(super) struct Attempt {
 impl Asked {
     pub(super) fn new(app: &Parts, rule: Rule, subject: &str) -> Self {
         let (limit, now) = (app.config.limits.of(rule), app.clock.now());
-        let pseudonym = app.config.pseudonym_key.hide(subject);
+        let pseudonym = app.keys().pseudonyms.hide(subject);
         let key = keys::limit(rule.name(), &pseudonym).expiring(now + limit.window() + SLACK);
         let id = subject.parse::<ShareId>().is_ok() || subject.parse::<UserId>().is_ok();
         let shown = if id { subject } else { &pseudonym }.to_owned();
@@ -137,7 +137,7 @@ impl Asked {
         app: &Parts,
         tag: Option<&str>,
     ) -> Result<Attempt, StoreError> {
-        let tag = tag.map(|it| app.config.pseudonym_key.hide(it));
+        let tag = tag.map(|it| app.keys().pseudonyms.hide(it));
         let mark = slots::mark(self.now, tag.as_deref());
         let stale = slots::stale(self.now, self.limit);
         let mut slot = u16::try_from(app.ids.pick(self.limit.most.into())).unwrap_or_default();

@@ -10,11 +10,7 @@ use std::{
     time::Duration as StdDuration,
 };
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::{extract::Request, middleware::Next, response::Response};
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -263,7 +259,7 @@ async fn write(app: &Parts, cut: Cut, now: OffsetDateTime) -> Result<(), StoreEr
 
 /// Counts a request as a call of its function, and does the same at its end: after its answer, where the
 /// host lets something be done there.
-pub async fn flushing(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn flushing(app: &App, request: Request, next: Next) -> Response {
     let after = request.extensions().get::<AfterAnswer>().cloned();
     let began = app.clock.now();
     let response = next.run(request).await;
@@ -272,8 +268,11 @@ pub async fn flushing(State(app): State<App>, request: Request, next: Next) -> R
         return response;
     }
     match after {
-        None => flush(&app).await,
-        Some(after) => after.0(Box::pin(async move { flush(&app).await })),
+        None => flush(app).await,
+        Some(after) => {
+            let app = Arc::clone(app);
+            after.0(Box::pin(async move { flush(&app).await }));
+        }
     }
     response
 }

@@ -309,7 +309,8 @@ impl Mux<'_> {
             },
             pace: makes.then_some(self.pace),
         };
-        let (api, body) = (&self.app.mux_api, order.body.as_ref());
+        let keys = self.app.keys();
+        let (api, body) = (&keys.mux_api, order.body.as_ref());
         let mut attempts = Attempts::new(self.app, call);
         let mut turn = attempts.begin().await?;
         loop {

@@ -157,7 +157,7 @@ pub(super) async fn change_rules(
         if emails.len() > EMAILS_MAX {
             return Err(ShareError::Field("allowedEmails must be at most 100"));
         }
-        if !emails.is_empty() && app.mail.is_none() {
+        if !emails.is_empty() && app.keys().mail.is_none() {
             return Err(ShareError::Field(
                 "allowedEmails needs mail, which is not set up here",
             ));

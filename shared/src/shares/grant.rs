@@ -70,18 +70,18 @@ struct Claims {
 /// `{"typ":"JWT","alg":"HS256"}`, as the library writes it.
 const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9";
 
-/// Signs grants and reads them: JWTs, HS256.
+/// Signs grants and reads them: JWTs, HS256. The first key signs, and what any of them signed counts.
 pub struct Grants {
     sign: EncodingKey,
-    read: DecodingKey,
+    read: Vec<DecodingKey>,
 }
 
 impl Grants {
-    pub fn new(key: &SecretString) -> Self {
-        let key = key.expose_secret().as_bytes();
+    pub fn new(keys: &[SecretString]) -> Self {
+        let keys = keys.iter().map(|it| it.expose_secret().as_bytes());
         Self {
-            sign: EncodingKey::from_secret(key),
-            read: DecodingKey::from_secret(key),
+            sign: EncodingKey::from_secret(keys.clone().next().unwrap_or_default()),
+            read: keys.map(DecodingKey::from_secret).collect(),
         }
     }
 
@@ -105,9 +105,10 @@ impl Grants {
     fn claims(&self, text: &str) -> Option<Claims> {
         let (signed, signature) = text.rsplit_once('.')?;
         let claims = signed.strip_prefix(HEADER)?.strip_prefix('.')?;
-        crypto::verify(signature, signed.as_bytes(), &self.read, Algorithm::HS256)
-            .ok()
-            .filter(|good| *good)?;
+        let holds = |key| crypto::verify(signature, signed.as_bytes(), key, Algorithm::HS256);
+        if !self.read.iter().any(|key| holds(key).unwrap_or(false)) {
+            return None;
+        }
         let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
         serde_json::from_slice(&claims).ok()
     }
@@ -139,7 +140,7 @@ mod tests {
     #[test]
     fn a_grant_counts_for_its_link_until_its_end_and_only_as_it_was_written() {
         let now = datetime!(2026-01-05 12:00 UTC);
-        let grants = Grants::new(&"a key of some length".to_owned().into());
+        let grants = Grants::new(&["a key of some length".to_owned().into()]);
         let mut grant = Grant::begin(Ulid::from_bytes([1; 16]).into(), 2, now);
         grant.password = true;
         grant.opened.insert(Ulid::from_bytes([4; 16]).into());
@@ -152,7 +153,7 @@ mod tests {
             grants.read(Ulid::from_bytes([3; 16]).into(), &text, now),
             None
         );
-        let others = Grants::new(&"another key".to_owned().into());
+        let others = Grants::new(&["another key".to_owned().into()]);
         assert_eq!(others.read(share, &text, now), None);
         assert_eq!(grants.read(share, "", now), None);
         let (signed, signature) = text.rsplit_once('.').unwrap();

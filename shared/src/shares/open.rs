@@ -133,7 +133,7 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
     let signed = sign(app, &link, &plays, asked.extras, cap, now)?;
     // Who goes on keeps what they have.
     let kept = asked.grant.filter(|_| renews);
-    let grant = kept.or_else(|| app.grants.write(link.id, &grant));
+    let grant = kept.or_else(|| app.keys().grants.write(link.id, &grant));
     let grant = grant.ok_or(ShareError::Grant)?;
     Ok(Opened {
         playback: signed.playback,
@@ -149,7 +149,7 @@ pub(super) async fn open(app: &Parts, asked: Asked) -> Result<Opened, ShareError
 
 /// A network, hidden, and short: it only has to be told from another one.
 fn network(app: &Parts, address: ClientAddress) -> String {
-    let mut hidden = app.config.pseudonym_key.hide(&address.network());
+    let mut hidden = app.keys().pseudonyms.hide(&address.network());
     hidden.truncate(8);
     hidden
 }
@@ -170,7 +170,7 @@ pub(super) async fn knock(
         return Err(ShareError::Unknown);
     };
     let grant = asked.grant.as_deref();
-    let grant = grant.and_then(|text| app.grants.read(link.id, text, now));
+    let grant = grant.and_then(|text| app.keys().grants.read(link.id, text, now));
     let actor = Actor::Guest {
         share: link.id,
         session: grant.as_ref().map(|it| it.session),
@@ -314,11 +314,12 @@ fn sign(
         resolution: link.rules.resolution.into_iter().chain(cap).min(),
         restriction: link.rules.restriction.clone(),
     };
+    let keys = app.keys();
     let mut expires_at = wanted;
     let mut address = |audience| match plays {
-        Plays::Public(playback) => app.playback.unsigned(playback, audience),
+        Plays::Public(playback) => keys.playback.unsigned(playback, audience),
         Plays::Signed(playback) | Plays::Shared(playback) => {
-            let signed = app.playback.address(playback, audience, &terms, wanted)?;
+            let signed = keys.playback.address(playback, audience, &terms, wanted)?;
             let metric = if signed.remembered {
                 Metric::TokensRemembered
             } else {

@@ -2,7 +2,7 @@
 //! e-mail. What was shown is signed and given back, so that it is shown once.
 
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -18,6 +18,7 @@ use crate::{
     events::{Act, Actor, Event, Shown},
     limits::{self, Rule},
     mail::{Mail, Message},
+    secrets::Keys,
     store::{Guard, StoreError, Write, keys},
     telemetry,
 };
@@ -81,15 +82,14 @@ pub(super) async fn unlock(app: &Parts, asked: &Asked, key: Key) -> Result<Unloc
     }
     if let Some((email, code)) = key.email.zip(key.code) {
         asks_for_code(&link)?;
-        let whom = whom(app, &link, &email);
         let subject = link.id.to_string();
         let tried = limits::take(app, Rule::CodeTriesPerLink, &subject, None).await?;
         // The list may have changed since the code was sent.
         let admitted = link.rules.admits(&email);
-        let right = admitted && take_code(app, &link, &whom, &code, now).await?;
+        let right = admitted && take_code(app, &link, &email, &code, now).await?;
         attempt(app, &act, &link, Shown::Code, right, ShareError::WrongCode).await?;
         limits::give_back(app, tried).await?;
-        grant.email = Some(whom);
+        grant.email = Some(whom(&app.keys(), &link, &email));
         came = Some(email.as_str().to_owned());
         by.push(Shown::Code);
     }
@@ -109,7 +109,7 @@ pub(super) async fn unlock(app: &Parts, asked: &Asked, key: Key) -> Result<Unloc
         grant: Some(grant.clone()),
         user: None,
     };
-    let text = app.grants.write(link.id, &grant);
+    let text = app.keys().grants.write(link.id, &grant);
     Ok(Unlocked {
         grant: text.ok_or(ShareError::Grant)?,
         until: grant.until,
@@ -169,11 +169,12 @@ pub(super) async fn send_code(app: &Parts, asked: &Asked, email: &Email) -> Resu
         return Err(over);
     }
     asks_for_code(&link)?;
-    let whom = whom(app, &link, email);
+    let whom = whom(&app.keys(), &link, email);
     // Taken for everybody, admitted or not.
     limits::take(app, Rule::CodesPerLink, &link.id.to_string(), None).await?;
     limits::take(app, Rule::CodesPerEmail, &whom, None).await?;
-    let mail = app.mail.as_ref().filter(|_| link.rules.admits(email));
+    let keys = app.keys();
+    let mail = keys.mail.as_ref().filter(|_| link.rules.admits(email));
     let sending = async {
         match mail {
             Some(mail) => send(app, &act, mail, &link, &whom, email).await,
@@ -203,7 +204,7 @@ async fn send(
     let key = keys::code(link.id, whom);
     let before: Option<Code> = app.store.get(&key).await?;
     let code = Code {
-        digest: digest(app, whom, &text),
+        digest: digest(&app.keys(), whom, &text),
         until: app.clock.now() + CODE_LIFE,
         version: before.as_ref().map_or(1, |it| it.version + 1),
     };
@@ -229,34 +230,49 @@ async fn send(
 }
 
 /// What the table keeps of a code. A plain digest of so few digits would be found by trying.
-fn digest(app: &Parts, whom: &str, code: &str) -> String {
-    app.config.pseudonym_key.hide(&format!("{whom} {code}"))
+fn digest(keys: &Keys, whom: &str, code: &str) -> String {
+    keys.pseudonyms.hide(&of_code(whom, code))
 }
 
-/// Whether this is the code; it can be used once.
+fn of_code(whom: &str, code: &str) -> String {
+    format!("{whom} {code}")
+}
+
+/// Whether this is the code; it can be used once. It may have been sent when another key hid whom it is for.
 async fn take_code(
     app: &Parts,
     link: &ShareLink,
-    whom: &str,
+    email: &Email,
     text: &str,
     now: OffsetDateTime,
 ) -> Result<bool, ShareError> {
-    let key = keys::code(link.id, whom);
-    let code: Option<Code> = app.store.get(&key).await?;
-    let shown = digest(app, whom, text.trim());
-    let same = |it: &Code| bool::from(it.digest.as_bytes().ct_eq(shown.as_bytes()));
-    let right = code.filter(|it| now < it.until && same(it));
-    let Some(code) = right else { return Ok(false) };
-    match app.store.delete(&key, Guard::Version(code.version)).await {
-        Ok(()) => Ok(true),
-        // Somebody used it just now.
-        Err(StoreError::Conflict { .. }) => Ok(false),
-        Err(error) => Err(error.into()),
+    let keys = app.keys();
+    for whom in keys.pseudonyms.all(&of_email(link, email)) {
+        let key = keys::code(link.id, &whom);
+        let code: Option<Code> = app.store.get(&key).await?;
+        let shown = of_code(&whom, text.trim());
+        let same = |it: &Code| {
+            let shown = keys.pseudonyms.all(&shown);
+            let same = shown.map(|shown| it.digest.as_bytes().ct_eq(shown.as_bytes()));
+            bool::from(same.fold(Choice::from(0), |any, this| any | this))
+        };
+        let right = code.filter(|it| now < it.until && same(it));
+        let Some(code) = right else { continue };
+        return match app.store.delete(&key, Guard::Version(code.version)).await {
+            Ok(()) => Ok(true),
+            // Somebody used it just now.
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        };
     }
+    Ok(false)
 }
 
 /// An address, hidden: another one for each link.
-fn whom(app: &Parts, link: &ShareLink, email: &Email) -> String {
-    let text = format!("{} {}", link.id, email.as_str());
-    app.config.pseudonym_key.hide(&text)
+fn whom(keys: &Keys, link: &ShareLink, email: &Email) -> String {
+    keys.pseudonyms.hide(&of_email(link, email))
+}
+
+fn of_email(link: &ShareLink, email: &Email) -> String {
+    format!("{} {}", link.id, email.as_str())
 }

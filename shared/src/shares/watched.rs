@@ -94,7 +94,7 @@ pub(super) async fn watched(
     let asset = telling.asset;
     let (now, token) = (app.clock.now(), &asked.token);
     let grant = asked.grant.as_deref();
-    let grant = grant.and_then(|text| app.grants.read(token.share, text, now));
+    let grant = grant.and_then(|text| app.keys().grants.read(token.share, text, now));
     let grant = grant.filter(|it| it.opened.contains(&asset));
     let grant = grant.ok_or(ShareError::Unknown)?;
     let link: Option<ShareLink> = app.store.get(&keys::share(token.share)).await?;

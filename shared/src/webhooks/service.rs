@@ -58,7 +58,8 @@ impl Incoming<'_> {
 
 /// Takes a webhook. `Ok` means that the event is durable.
 pub(super) async fn receive(app: &Parts, it: Incoming<'_>) -> Result<Outcome, WebhookError> {
-    app.webhooks
+    app.keys()
+        .webhooks
         .verify(it.signature, it.body, app.clock.now())?;
     let event = match MuxEvent::parse(it.body) {
         Ok(event) => event,

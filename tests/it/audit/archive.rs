@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use time::ext::NumericalDuration;
 
-use super::{audited, checked, entries, export, sealed, tamper, verified};
+use super::{audited, checked, compliance, entries, export, sealed, tamper, verified};
 use crate::support::{TestApp, answer::text};
 
 async fn a_year_ago(test: &TestApp) -> Vec<Value> {
@@ -36,7 +36,7 @@ async fn what_is_older_than_a_year_is_archived_once_and_still_exported() {
         "what is archived is not searched"
     );
     let (file, _) = export(&test.ada()).await;
-    let verified = verified(checked(&test, &file).await);
+    let verified = verified(checked(&compliance(&test), &file).await);
     assert_eq!((verified.entries, verified.last_checkpoint), (10, 2));
     assert_eq!(verified.erased.fields, 3, "nobody's address is archived");
     assert_eq!(
@@ -58,7 +58,7 @@ async fn what_is_not_what_was_sealed_is_not_archived_and_stays_as_it_is() {
     );
     assert_eq!(entries(&test, "").await.len(), 10);
     let (file, _) = export(&test.ada()).await;
-    let audit_verify::Outcome::Damaged(finding) = checked(&test, &file).await else {
+    let audit_verify::Outcome::Damaged(finding) = checked(&compliance(&test), &file).await else {
         panic!("nothing was found")
     };
     assert_eq!(finding.id.as_deref(), old[1]["id"].as_str());
@@ -84,9 +84,12 @@ async fn an_archiving_that_died_half_way_is_finished_by_the_next_run() {
     let live = json!({"tenant": tenant, "number": 1, "sealed_at": "2026-01-05T09:00:00Z"});
     test.app.store.put(&mark, &live, none).await.unwrap();
     let (file, _) = export(&test.ada()).await;
-    verified(checked(&test, &file).await);
+    verified(checked(&compliance(&test), &file).await);
     assert_eq!(sealed(&test).await["archived"], 1);
     assert_eq!(entries(&test, "").await.len(), 3);
     let (file, _) = export(&test.ada()).await;
-    assert_eq!(verified(checked(&test, &file).await).entries, 11);
+    assert_eq!(
+        verified(checked(&compliance(&test), &file).await).entries,
+        11
+    );
 }

@@ -39,7 +39,7 @@ async fn history(test: &TestApp) -> Vec<Value> {
 
 async fn check(test: &TestApp) -> Outcome {
     let (file, _) = export(&compliance(test)).await;
-    checked(test, &file).await
+    checked(&compliance(test), &file).await
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ fn types(entries: &[Value]) -> Vec<&str> {
 }
 
 /// The whole export, its pages one after the other, and how many there were.
-async fn export(caller: &Actor<'_>) -> (Vec<u8>, usize) {
+pub(crate) async fn export(caller: &Actor<'_>) -> (Vec<u8>, usize) {
     let (mut file, mut after, mut pages) = (Vec::new(), "0".to_owned(), 0);
     loop {
         let path = format!("/api/audit/export?after={after}");
@@ -68,14 +68,14 @@ async fn export(caller: &Actor<'_>) -> (Vec<u8>, usize) {
     }
 }
 
-async fn checked(test: &TestApp, file: &[u8]) -> Outcome {
-    let key = compliance(test).get("/api/audit/key").await;
+pub(crate) async fn checked(auditor: &Actor<'_>, file: &[u8]) -> Outcome {
+    let key = auditor.get("/api/audit/key").await;
     let keys = KeyRing::parse(&String::from_utf8(key.bytes).unwrap()).unwrap();
     verify(file, &keys, &Heads::default(), false).unwrap()
 }
 
 #[track_caller]
-fn verified(outcome: Outcome) -> Verified {
+pub(crate) fn verified(outcome: Outcome) -> Verified {
     match outcome {
         Outcome::Verified(verified) => *verified,
         other @ (Outcome::Damaged(_) | Outcome::Unusable | Outcome::Uncompared) => {

@@ -9,7 +9,7 @@ use shared::{
 };
 use time::ext::NumericalDuration;
 
-use super::{audited, checked, entries, export, sealed, tamper, verified};
+use super::{audited, checked, compliance, entries, export, sealed, tamper, verified};
 use crate::support::{Caller, TableFault, TestApp, answer::text};
 
 #[tokio::test]
@@ -31,7 +31,10 @@ async fn a_run_seals_all_tenants_and_the_next_one_changes_nothing() {
     assert!(listed.iter().all(|it| it["sealedIn"] == 1), "{listed:#?}");
     let (file, pages) = export(&test.ada()).await;
     assert_eq!(
-        (verified(checked(&test, &file).await).entries, pages),
+        (
+            verified(checked(&compliance(&test), &file).await).entries,
+            pages
+        ),
         (7, 1)
     );
 }
@@ -45,7 +48,7 @@ async fn what_comes_later_goes_on_from_what_was_sealed() {
         assert_eq!(sealed(&test).await["entries"], 2);
     }
     let (file, _) = export(&test.ada()).await;
-    let verified = verified(checked(&test, &file).await);
+    let verified = verified(checked(&compliance(&test), &file).await);
     assert_eq!(
         (
             verified.entries,
@@ -83,7 +86,7 @@ async fn an_entry_whose_transaction_lands_late_is_in_a_later_checkpoint() {
         .collect();
     assert_eq!(sealed_in, [1, 1, 2, 1, 1]);
     let (file, _) = export(&test.ada()).await;
-    verified(checked(&test, &file).await);
+    verified(checked(&compliance(&test), &file).await);
 }
 
 #[tokio::test]
@@ -111,7 +114,7 @@ async fn many_entries_are_several_checkpoints_and_several_pages() {
     let whole = json!({"checkpoints": 4, "entries": 2_402, "left": 0, "archived": 0, "unarchived": 0, "failed": 0});
     assert_eq!(pass, whole, "1,000; as many as fit 1.5 MB; the rest");
     let (file, pages) = export(&test.ada()).await;
-    let verified = verified(checked(&test, &file).await);
+    let verified = verified(checked(&compliance(&test), &file).await);
     assert_eq!((verified.entries, verified.last_checkpoint), (2_402, 4));
     assert_eq!(pages, 2);
 }
@@ -136,7 +139,7 @@ async fn a_run_that_died_before_it_unlisted_is_finished_by_the_next_one() {
     assert_eq!(sealed(&test).await["entries"], 2, "only what is new");
     assert_eq!(sealed(&test).await["entries"], 0);
     let (file, _) = export(&test.ada()).await;
-    let verified = verified(checked(&test, &file).await);
+    let verified = verified(checked(&compliance(&test), &file).await);
     assert_eq!(
         (
             verified.entries,
@@ -168,7 +171,7 @@ async fn an_answer_that_was_lost_seals_nothing_twice() {
     test.clock.advance(5.minutes());
     sealed(&test).await;
     let (file, _) = export(&test.ada()).await;
-    let verified = verified(checked(&test, &file).await);
+    let verified = verified(checked(&compliance(&test), &file).await);
     assert_eq!(
         (
             verified.entries,
@@ -203,7 +206,7 @@ async fn two_runs_at_once_make_no_fork() {
     }
     sealed(&test).await;
     let (file, _) = export(&test.ada()).await;
-    let verified = verified(checked(&test, &file).await);
+    let verified = verified(checked(&compliance(&test), &file).await);
     assert_eq!((verified.entries, verified.unsealed), (48, 0));
 }
 

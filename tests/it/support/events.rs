@@ -1,6 +1,6 @@
 //! Mux's events as they really look, signed as Mux signs them, sent to the real route.
 
-use axum::{body::Body, http::Request};
+use axum::{Router, body::Body, http::Request};
 use dev::{aws::TABLE, settings::MUX_WEBHOOK_SECRET};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -139,12 +139,22 @@ impl TestApp {
         signature: Option<&str>,
         body: impl Into<Body>,
     ) -> Answer {
+        self.post_webhook_to(&self.router, signature, body).await
+    }
+
+    /// The same by way of an instance of the portal.
+    pub(crate) async fn post_webhook_to(
+        &self,
+        router: &Router,
+        signature: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::post("/api/webhooks/mux");
         if let Some(signature) = signature {
             request = request.header("mux-signature", signature);
         }
         let request = request.body(body.into()).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
         Answer::read(response).await
     }
 

@@ -22,6 +22,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::Client as SecretsClient;
 use axum::{Router, extract::Request, middleware::map_request};
 use dev::{
     aws::{Aws, TABLE},
@@ -37,6 +38,7 @@ use shared::{
     config::Config,
     ids::IdSource,
     router,
+    secrets::Source,
 };
 use tempfile::TempDir;
 use time::macros::datetime;
@@ -51,6 +53,7 @@ pub(crate) use self::{
     table::{ShakyTable, TableFault},
 };
 use self::{canaries::Canaries, mux::Faults};
+use crate::secrets;
 
 /// The variable that lets a test do more in a moment than anybody may.
 pub(crate) const PLENTY: (&str, &str) = (
@@ -61,9 +64,12 @@ pub(crate) const PLENTY: (&str, &str) = (
 /// The page that all requests come from.
 pub(crate) const ORIGIN: &str = "https://portal.example";
 
+/// Another token of Mux's API, which counts as well.
+pub(crate) const NEXT_TOKEN: (&str, &str) = ("next-token", "next-secret");
+
 /// Making a key takes longer than a test; what is signed with it is each test's own.
 pub(crate) static KEY: LazyLock<SigningKey> =
-    LazyLock::new(|| SigningKey::generate("test-key").unwrap());
+    LazyLock::new(|| SigningKey::generate("signingkeyoftests0001").unwrap());
 
 pub(crate) struct TestApp {
     pub(crate) clock: Arc<ManualClock>,
@@ -197,6 +203,27 @@ impl TestApp {
         assemble(&self.variables, clock, &self.reached, number << 40)
     }
 
+    /// The same with secrets that are kept elsewhere; the other variables are its environment.
+    pub(crate) async fn instance_kept(&self, client: &SecretsClient, id: &str, number: u64) -> App {
+        let variables = self.variables.clone();
+        let environment = move |name: &str| {
+            let variable = variables.get(name).cloned();
+            variable.filter(|_| !secrets::NAMES.contains(&name))
+        };
+        let source = Source::new(client.clone(), id.to_owned(), environment);
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let ids = IdSource::new(Arc::clone(&clock), counted(number << 40));
+        let clients = unhurried(&self.reached);
+        boot::assemble_kept(source, clock, ids, clients)
+            .await
+            .unwrap()
+    }
+
+    /// A variable of this app.
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        &self.variables[name]
+    }
+
     /// How often the sign-in service was asked for its keys.
     pub(crate) fn sign_ins(&self) -> usize {
         self.sign_ins.load(Ordering::SeqCst)
@@ -235,6 +262,10 @@ fn open_mux(folder: &std::path::Path, url: &str, clock: &muxsim::Clock, limited:
     let mut options = muxsim::Options::new(folder.to_owned(), format!("{url}/mux"));
     settings::MUX_TOKEN_ID.clone_into(&mut options.token_id);
     settings::MUX_TOKEN_SECRET.clone_into(&mut options.token_secret);
+    let (id, secret) = NEXT_TOKEN;
+    options
+        .further_tokens
+        .push((id.to_owned(), secret.to_owned()));
     options.signing_keys.push(KEY.clone());
     options.clock = Arc::clone(clock);
     options.rate_limit = limited.then(muxsim::RateLimit::default);

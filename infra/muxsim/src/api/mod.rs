@@ -80,12 +80,18 @@ impl FromRequestParts<Sim> for Authorized {
     }
 }
 
-/// Whether a call names the account's token and its secret.
+/// Whether a call names a token of the account and its secret.
 pub(crate) fn is_authorized(sim: &Sim, headers: &HeaderMap) -> bool {
     let options = sim.options();
-    let expected = STANDARD.encode(format!("{}:{}", options.token_id, options.token_secret));
+    let further = options.further_tokens.iter();
+    let mut tokens = further
+        .map(|(id, secret)| (id, secret))
+        .chain([(&options.token_id, &options.token_secret)]);
     let sent = basic(headers).unwrap_or_default();
-    bool::from(sent.as_bytes().ct_eq(expected.as_bytes()))
+    tokens.any(|(id, secret)| {
+        let expected = STANDARD.encode(format!("{id}:{secret}"));
+        bool::from(sent.as_bytes().ct_eq(expected.as_bytes()))
+    })
 }
 
 fn basic(headers: &HeaderMap) -> Option<&str> {
