@@ -8,7 +8,9 @@ use crate::{
     auth::Sessions,
     clock::Clock,
     config::Config,
+    costs::Explorer,
     dlq::DeadLetters,
+    federation::Federation,
     guardrails::Acting,
     health::LastLook,
     ids::IdSource,
@@ -57,6 +59,10 @@ pub struct Parts {
     /// Counts what happens in this process.
     pub meter: Meter,
     pub traces: Traces,
+    /// Only of the function that asks.
+    pub explorer: Option<Explorer>,
+    /// Where the platform vouches for a function.
+    pub federation: Option<Federation>,
     /// Seals the audit log.
     pub seal: SigningKey,
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use axum::Router;
 use secrecy::ExposeSecret;
 
@@ -14,7 +14,9 @@ use crate::{
     auth::Sessions,
     clock::{Clock, SystemClock},
     config::{Config, ConfigError},
+    costs::Explorer,
     dlq::DeadLetters,
+    federation::Federation,
     guardrails::Acting,
     health::LastLook,
     ids::{self, AssetId, IdSource},
@@ -116,7 +118,9 @@ pub async fn cost_report() -> Result<Router, BootError> {
 
 /// `api/cron/usage.rs`: learns what was used, woken over HTTP.
 pub async fn usage() -> Result<Router, BootError> {
-    function(Deployable::Usage).await
+    let app = asking().await?;
+    warm(&app).await;
+    Ok(router::of(Deployable::Usage, app))
 }
 
 /// `api/cron/watch.rs`: adds up what was counted and looks after vendors, woken over HTTP.
@@ -124,20 +128,30 @@ pub async fn watch() -> Result<Router, BootError> {
     function(Deployable::Watch).await
 }
 
+/// `functions/usage`: the same, woken by a schedule.
+pub async fn usage_job() -> Result<App, BootError> {
+    asking().await
+}
+
+/// The one that asks Cost Explorer.
+async fn asking() -> Result<App, BootError> {
+    app(|aws| Some(Explorer::new(aws))).await
+}
+
 /// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`, `functions/audit-seal`,
-/// `functions/usage`, `functions/watch`: the same jobs, woken by a schedule.
+/// `functions/watch`: the same jobs, woken by a schedule.
 pub async fn job() -> Result<App, BootError> {
-    app().await
+    app(|_| None).await
 }
 
 /// Everything that is slow the first time is done here, before the runtime asks for a request.
 async fn function(deployable: Deployable) -> Result<Router, BootError> {
-    let app = app().await?;
+    let app = app(|_| None).await?;
     warm(&app).await;
     Ok(router::of(deployable, app))
 }
 
-async fn app() -> Result<App, BootError> {
+async fn app(explorer: impl FnOnce(&SdkConfig) -> Option<Explorer>) -> Result<App, BootError> {
     telemetry::start();
     let config = Config::from_env()?;
     let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
@@ -146,10 +160,18 @@ async fn app() -> Result<App, BootError> {
         .load()
         .await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let role = config.role.clone();
+    let federation = role.map(|role| Federation::new(&aws, role, Arc::clone(&clock)));
+    let aws = match &federation {
+        Some(federation) => federation.credentials_for(aws),
+        None => aws,
+    };
     let random = |bytes: &mut [u8]| rand::fill(bytes);
     let clients = Clients {
         dynamodb: aws_sdk_dynamodb::Client::new(&aws),
         sqs: aws_sdk_sqs::Client::new(&aws),
+        explorer: explorer(&aws),
+        federation,
     };
     let ids = IdSource::new(Arc::clone(&clock), random);
     assemble(config, clock, ids, clients)
@@ -159,6 +181,10 @@ async fn app() -> Result<App, BootError> {
 pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub sqs: aws_sdk_sqs::Client,
+    /// Nothing, but in the function that asks it.
+    pub explorer: Option<Explorer>,
+    /// Nothing, where credentials are not exchanged.
+    pub federation: Option<Federation>,
 }
 
 /// Puts the parts together. The local stack and the tests bring their own clock, ids and clients.
@@ -202,6 +228,8 @@ pub fn assemble(
         acting: Acting::default(),
         last_look: LastLook::default(),
         traces: Traces::new(&config.traces),
+        explorer: clients.explorer,
+        federation: clients.federation,
         seal: SigningKey::parse(config.audit_signing_key.expose_secret())?,
         config,
     }))
@@ -226,6 +254,9 @@ pub fn timeouts() -> TimeoutConfig {
 /// Opens the connection to the table: its handshake costs a small Lambda more than a request does.
 /// What fails here will fail, or not, when it is needed.
 async fn warm(app: &App) {
+    if app.federation.as_ref().is_some_and(|it| !it.has_token()) {
+        return; // nobody has vouched for this function yet
+    }
     let nobody: AssetId = ids::from_external("warm", "up");
     let found: Result<Option<Asset>, _> = app.store.get(&keys::asset(nobody)).await;
     if let Err(error) = found {

@@ -18,7 +18,7 @@ use tower_http::{
 use crate::{
     alerts,
     app::App,
-    assets, audit, costs, dlq, guardrails, health,
+    assets, audit, costs, dlq, federation, guardrails, health,
     http::BODY_LIMIT,
     incidents, limits, meter,
     problem::{self, Kind, Problem},
@@ -236,6 +236,7 @@ fn build(deployables: &[Deployable], app: App) -> Router {
     // The first is the outermost. One after the other, each would be boxed on its own, and cloned for
     // each request.
     let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(app.clone(), federation::hear))
         .layer(from_fn_with_state(app.clone(), meter::flushing))
         .layer(from_fn_with_state(observed, telemetry::observe))
         .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
