@@ -253,7 +253,37 @@ fn add(day: &mut ToldDay, more: ToldDay) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
+    use aws_config::BehaviorVersion;
+    use aws_credential_types::{
+        credential_fn::provide_credentials_fn,
+        provider::{SharedCredentialsProvider, error::CredentialsError},
+    };
+    use time::macros::date;
+
     use super::*;
+
+    #[tokio::test]
+    async fn who_has_no_credentials_and_who_reaches_nobody_are_told_apart() {
+        let none = provide_credentials_fn(async || Err(CredentialsError::not_loaded("none")));
+        let some = aws_credential_types::Credentials::new("x", "x", None, None, "test");
+        let nowhere = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .endpoint_url("http://127.0.0.1:9")
+            .build();
+        for (credentials, why) in [
+            (SharedCredentialsProvider::new(none), Refusal::NoCredentials),
+            (SharedCredentialsProvider::new(some), Refusal::NoAnswer),
+        ] {
+            let aws = nowhere.clone().into_builder();
+            let aws = aws.credentials_provider(credentials).build();
+            let question = Question {
+                tag: CostTag::read("a=b").unwrap().unwrap(),
+                from: date!(2026 - 01 - 01),
+                until: date!(2026 - 01 - 02),
+            };
+            assert_eq!(Explorer::new(&aws).ask(question).await, Err(why));
+        }
+    }
 
     #[test]
     fn a_tag_has_a_key_and_a_value_and_nothing_is_nobody_asked() {
