@@ -6,7 +6,9 @@ use crate::{
     auth::Sessions,
     clock::Clock,
     config::Config,
+    costs::Explorer,
     dlq::DeadLetters,
+    federation::Federation,
     guardrails::Acting,
     health::LastLook,
     ids::IdSource,
@@ -47,6 +49,10 @@ pub struct Parts {
     /// Counts what happens in this process.
     pub meter: Meter,
     pub traces: Traces,
+    /// Only of the function that asks.
+    pub explorer: Option<Explorer>,
+    /// Where the platform vouches for a function.
+    pub federation: Option<Federation>,
     /// What is made of secrets, as this process knows them.
     pub secrets: Secrets,
 }

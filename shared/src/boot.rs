@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use axum::Router;
 
 use audit_verify::KeyError;
@@ -13,7 +13,9 @@ use crate::{
     auth::Sessions,
     clock::{Clock, SystemClock},
     config::{self, Config, ConfigError},
+    costs::Explorer,
     dlq::DeadLetters,
+    federation::Federation,
     guardrails::Acting,
     health::LastLook,
     ids::{self, AssetId, IdSource},
@@ -118,7 +120,9 @@ pub async fn cost_report() -> Result<Router, BootError> {
 
 /// `api/cron/usage.rs`: learns what was used, woken over HTTP.
 pub async fn usage() -> Result<Router, BootError> {
-    function(Deployable::Usage).await
+    let app = asking().await?;
+    warm(&app).await;
+    Ok(router::of(Deployable::Usage, app))
 }
 
 /// `api/cron/watch.rs`: adds up what was counted and looks after vendors, woken over HTTP.
@@ -126,20 +130,30 @@ pub async fn watch() -> Result<Router, BootError> {
     function(Deployable::Watch).await
 }
 
+/// `functions/usage`: the same, woken by a schedule.
+pub async fn usage_job() -> Result<App, BootError> {
+    asking().await
+}
+
+/// The one that asks Cost Explorer.
+async fn asking() -> Result<App, BootError> {
+    app(|aws| Some(Explorer::new(aws))).await
+}
+
 /// `functions/dlq-replay`, `functions/reconcile`, `functions/retire`, `functions/audit-seal`,
-/// `functions/usage`, `functions/watch`: the same jobs, woken by a schedule.
+/// `functions/watch`: the same jobs, woken by a schedule.
 pub async fn job() -> Result<App, BootError> {
-    app().await
+    app(|_| None).await
 }
 
 /// Everything that is slow the first time is done here, before the runtime asks for a request.
 async fn function(deployable: Deployable) -> Result<Router, BootError> {
-    let app = app().await?;
+    let app = app(|_| None).await?;
     warm(&app).await;
     Ok(router::of(deployable, app))
 }
 
-async fn app() -> Result<App, BootError> {
+async fn app(explorer: impl FnOnce(&SdkConfig) -> Option<Explorer>) -> Result<App, BootError> {
     telemetry::start();
     let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(retries())
@@ -147,26 +161,37 @@ async fn app() -> Result<App, BootError> {
         .load()
         .await;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let random = |bytes: &mut [u8]| rand::fill(bytes);
-    let clients = Clients {
-        dynamodb: aws_sdk_dynamodb::Client::new(&aws),
-        sqs: aws_sdk_sqs::Client::new(&aws),
+    let ids = IdSource::new(Arc::clone(&clock), |bytes: &mut [u8]| rand::fill(bytes));
+    let clients = |aws: &SdkConfig, federation| Clients {
+        dynamodb: aws_sdk_dynamodb::Client::new(aws),
+        sqs: aws_sdk_sqs::Client::new(aws),
+        explorer: explorer(aws),
+        federation,
     };
-    let ids = IdSource::new(Arc::clone(&clock), random);
-    match config::from_env(config::SECRETS_ID).filter(|it| !it.is_empty()) {
-        None => assemble(Config::from_env()?, clock, ids, clients),
-        Some(id) => {
-            let store = aws_sdk_secretsmanager::Client::new(&aws);
-            let source = Source::new(store, id, config::from_env);
-            assemble_kept(source, clock, ids, clients).await
-        }
+    if let Some(id) = config::from_env(config::SECRETS_ID).filter(|it| !it.is_empty()) {
+        let store = aws_sdk_secretsmanager::Client::new(&aws);
+        let source = Source::new(store, id, config::from_env);
+        // Lambda gives credentials to a function before it starts: there is nothing to exchange.
+        return assemble_kept(source, clock, ids, clients(&aws, None)).await;
     }
+    let config = Config::from_env()?;
+    let role = config.role.clone();
+    let federation = role.map(|role| Federation::new(&aws, role, Arc::clone(&clock)));
+    let aws = match &federation {
+        Some(federation) => federation.credentials_for(aws),
+        None => aws,
+    };
+    assemble(config, clock, ids, clients(&aws, federation))
 }
 
 /// The clients of AWS. The local stack points them at loopback.
 pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub sqs: aws_sdk_sqs::Client,
+    /// Nothing, but in the function that asks it.
+    pub explorer: Option<Explorer>,
+    /// Nothing, where credentials are not exchanged.
+    pub federation: Option<Federation>,
 }
 
 /// Puts the parts together. The local stack and the tests bring their own clock, ids and clients.
@@ -217,6 +242,8 @@ fn parts(
         acting: Acting::default(),
         last_look: LastLook::default(),
         traces: Traces::new(&config.traces),
+        explorer: clients.explorer,
+        federation: clients.federation,
         secrets,
         config,
     }))
@@ -241,6 +268,9 @@ pub fn timeouts() -> TimeoutConfig {
 /// Opens the connection to the table: its handshake costs a small Lambda more than a request does.
 /// What fails here will fail, or not, when it is needed.
 async fn warm(app: &App) {
+    if app.federation.as_ref().is_some_and(|it| !it.has_token()) {
+        return; // nobody has vouched for this function yet
+    }
     let nobody: AssetId = ids::from_external("warm", "up");
     let found: Result<Option<Asset>, _> = app.store.get(&keys::asset(nobody)).await;
     if let Err(error) = found {

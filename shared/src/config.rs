@@ -8,7 +8,8 @@ use url::Url;
 
 use crate::{
     address::PseudonymKey,
-    costs::{Budgets, Prices},
+    costs::{Budgets, CostTag, Prices},
+    federation::Role,
     guardrails::Rails,
     ids::{self, TenantId},
     limits::Limits,
@@ -95,8 +96,13 @@ pub struct Config {
     /// `BUDGETS`: how much a month may cost at list prices, as `all=100,ten_…=20.50` in US dollars. Who is
     /// not named has no budget. Default: nobody has.
     pub budgets: Budgets,
+    /// `COST_EXPLORER_TAG`: the cost allocation tag of what is ours. Without it, Cost Explorer is not asked.
+    pub cost_tag: Option<CostTag>,
     /// `GUARDRAILS`: what is done when a budget is spent, as `pause-links=off`. Default: all is told of only.
     pub guardrails: Rails,
+    /// `AWS_ROLE_ARN`: on Vercel (`VERCEL`), the role that requests' tokens are exchanged for; before any came,
+    /// `VERCEL_OIDC_TOKEN` is. Without it, credentials are where the SDK looks for them.
+    pub role: Option<Role>,
     /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`: MB of this function, as Lambda says. Default 256, as in `template.yaml`.
     pub function_memory: u32,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER_ARG`: where
@@ -151,11 +157,19 @@ impl Config {
         let mail_from = vars.or("MAIL_FROM", "Motion Mavericks Portal <portal@localhost>");
         let upload_max_bytes = vars.or("UPLOAD_MAX_BYTES", "53687091200");
         let limits = vars.settings("LIMITS", Limits::read);
-        let prices = vars.prices("PRICES");
+        let prices = vars.settings("PRICES", Prices::read);
         let budgets = vars.settings("BUDGETS", Budgets::read);
+        let cost_tag = vars.settings("COST_EXPLORER_TAG", CostTag::read);
         let guardrails = vars.settings("GUARDRAILS", Rails::read);
+        let vercel = ["VERCEL", "VERCEL_OIDC_TOKEN"].map(|name| vars.lookup_text(name));
+        let role = vars.settings("AWS_ROLE_ARN", |arn| Role::read(arn, &vercel));
         let function_memory = vars.or("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256");
-        let traces = vars.traces();
+        let otel = |name| vars.lookup_text(name);
+        let traces = traces::Settings::read(
+            otel("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(),
+            otel("OTEL_EXPORTER_OTLP_HEADERS").as_deref(),
+            otel("OTEL_TRACES_SAMPLER_ARG").as_deref(),
+        );
         let days: Option<u16> = share_days;
         if days.is_some_and(|days| days == 0 || share_max_days.is_some_and(|most| days > most)) {
             vars.fault::<()>("SHARE_DAYS", "must be from 1 to SHARE_MAX_DAYS");
@@ -193,7 +207,9 @@ impl Config {
                 limits: limits?,
                 prices: prices?,
                 budgets: budgets?,
+                cost_tag: cost_tag?,
                 guardrails: guardrails?,
+                role: role?,
                 function_memory: function_memory?,
                 traces,
             })
@@ -269,6 +285,7 @@ mod tests {
         let error = Config::read(|name| match name {
             "TABLE_NAME" => Some(String::new()),
             "SHARE_DAYS" | "PSEUDONYM_KEY" | "PRICES" => Some("hunter2".to_owned()),
+            "COST_EXPLORER_TAG" => Some("hunter2=".to_owned()),
             "ALLOWED_ORIGINS" => Some("https://portal.example/path".to_owned()),
             "MUX_API_URL" => Some("ftp://hunter2".to_owned()),
             "MUX_TOKEN_SECRET" => None,
@@ -286,7 +303,7 @@ mod tests {
              PSEUDONYM_KEY is shorter than 32 characters, LIMITS has no rule at place 1, \
              LIMITS has no good value for uploads-per-user, \
              PRICES is not the JSON of a list of prices (line 1, column 1), \
-             BUDGETS has no organisation at place 2, GUARDRAILS has no guardrail at place 1"
+             BUDGETS has no organisation at place 2, COST_EXPLORER_TAG is not a tag such as Application=name, GUARDRAILS has no guardrail at place 1"
         );
     }
 

@@ -16,6 +16,7 @@ pub mod costs;
 pub mod dlq;
 pub mod etag;
 pub mod events;
+pub mod federation;
 pub mod guardrails;
 pub mod health;
 pub mod http;

@@ -19,7 +19,7 @@ use tower_http::{
 use crate::{
     alerts,
     app::App,
-    assets, audit, costs, dlq, guardrails, health,
+    assets, audit, costs, dlq, federation, guardrails, health,
     http::BODY_LIMIT,
     incidents, limits, meter,
     problem::{self, Kind, Problem},
@@ -260,7 +260,8 @@ fn build(deployables: &[Deployable], app: App) -> Router {
 }
 
 /// What comes before a request and after it, and is no part of it.
-async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    federation::hear(&app, &mut request);
     secrets::renew(&app).await;
     meter::flushing(&app, request, next).await
 }

@@ -35,10 +35,12 @@ use crate::{
 };
 
 /// Whatever `RUST_LOG` says: these write bodies and addresses into the log when they are asked for more.
-const QUIET: [&str; 6] = [
+const QUIET: [&str; 8] = [
     "aws_config=warn",
+    "aws_sdk_costexplorer=warn",
     "aws_sdk_dynamodb=warn",
     "aws_sdk_sqs=warn",
+    "aws_sdk_sts=warn",
     "aws_smithy_runtime=warn",
     "hyper_util=warn",
     "reqwest=warn",

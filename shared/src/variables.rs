@@ -4,8 +4,6 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::{costs::Prices, traces};
-
 /// The length of a secret of ours, in bytes: as long as what HMAC-SHA256 makes of it (RFC 2104).
 const SECRET_MIN: usize = 32;
 
@@ -90,23 +88,6 @@ impl Variables<'_> {
             Ok(list) => Some(list),
             Err(faults) => faults.iter().find_map(|it| self.fault(name, it)),
         }
-    }
-
-    pub(crate) fn prices(&mut self, name: &str) -> Option<Prices> {
-        let set = self.lookup_text(name);
-        let prices = set.map_or_else(Prices::built_in, |text| text.parse());
-        prices
-            .map_err(|error| self.fault::<()>(name, &error.to_string()))
-            .ok()
-    }
-
-    /// What is wrong with these is no fault of the start.
-    pub(crate) fn traces(&self) -> traces::Settings {
-        traces::Settings::read(
-            self.lookup_text("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(),
-            self.lookup_text("OTEL_EXPORTER_OTLP_HEADERS").as_deref(),
-            self.lookup_text("OTEL_TRACES_SAMPLER_ARG").as_deref(),
-        )
     }
 
     pub(crate) fn parse<T: FromStr>(&mut self, name: &str, text: &str) -> Option<T> {

@@ -10,21 +10,25 @@ use dev::settings;
 
 use crate::support::KEY;
 
-struct Function {
+pub(crate) struct Function {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Function {
     fn start(binary: &str) -> Self {
+        Self::of(command(binary).envs(variables()))
+    }
+
+    /// With whatever variables this command has.
+    pub(crate) fn of(command: &mut Command) -> Self {
         // The runtime cannot tell which free port it took, so one is chosen for it.
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let mut child = command(binary)
+        let mut child = command
             .env("VERCEL_DEV", "1")
             .env("VERCEL_DEV_PORT", port.to_string())
-            .envs(variables())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -32,7 +36,7 @@ impl Function {
         let mut line = String::new();
         while !line.starts_with("Dev server listening") {
             line.clear();
-            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{binary} ended");
+            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{command:?} ended");
         }
         // A pipe that nobody reads fills up.
         std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
@@ -62,7 +66,7 @@ fn command(binary: &str) -> Command {
     command
 }
 
-fn variables() -> Vec<(&'static str, String)> {
+pub(crate) fn variables() -> Vec<(&'static str, String)> {
     let aws = dev::aws::Aws {
         dynamodb: ([127, 0, 0, 1], 9).into(),
         sqs: ([127, 0, 0, 1], 9).into(),

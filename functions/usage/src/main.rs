@@ -8,7 +8,7 @@ use lambda_http::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let app = &shared::boot::job().await?;
+    let app = &shared::boot::usage_job().await?;
     let job =
         async |_: LambdaEvent<serde_json::Value>| Ok::<_, Error>(shared::costs::usage(app).await?);
     lambda_runtime::run(service_fn(job)).await

@@ -1,19 +1,31 @@
 //! The table and the queue on loopback, spoken to by the real SDK.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Context;
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
-    config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig},
+    config::{
+        BehaviorVersion, Credentials, Region, SharedCredentialsProvider, timeout::TimeoutConfig,
+    },
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
         Projection, ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
     },
 };
+use aws_smithy_async::time::TimeSource;
 use dynoxide::Database;
 use shared::{
     boot::{self, Clients},
     clock::Clock,
+    costs::Explorer,
+    federation::{Federation, Role},
     store::keys::{GSI1, GSI2},
 };
 use sqs_lite::Sqs;
@@ -90,6 +102,36 @@ impl Aws {
         self.clients_within(&boot::timeouts())
     }
 
+    /// The same with credentials that an STS at this address gives for the tokens of requests, by this clock.
+    pub fn federated(
+        &self,
+        sts: &str,
+        role: Role,
+        clock: Arc<dyn Clock>,
+        timeouts: TimeoutConfig,
+    ) -> Clients {
+        let aws = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(REGION))
+            .endpoint_url(sts)
+            .time_source(Hand(Arc::clone(&clock)))
+            .retry_config(boot::retries())
+            .timeout_config(timeouts)
+            .build();
+        let federation = Federation::new(&aws, role, clock);
+        let aws = federation.credentials_for(aws);
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&aws);
+        let dynamodb = dynamodb.endpoint_url(format!("http://{}", self.dynamodb));
+        let sqs = aws_sdk_sqs::config::Builder::from(&aws);
+        let sqs = sqs.endpoint_url(format!("http://{}", self.sqs));
+        Clients {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            explorer: None,
+            federation: Some(federation),
+        }
+    }
+
     /// The same with other timeouts: a machine that is busy with many tests is no table that is slow.
     pub fn clients_within(&self, timeouts: &TimeoutConfig) -> Clients {
         let dynamodb = dynamodb_config().endpoint_url(format!("http://{}", self.dynamodb));
@@ -99,8 +141,20 @@ impl Aws {
         Clients {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            explorer: None,
+            federation: None,
         }
     }
+}
+
+/// Who asks the stand-in of Cost Explorer at this address.
+pub fn explorer(url: &str) -> Explorer {
+    let aws = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials()))
+        .endpoint_url(url);
+    Explorer::new(&aws.build())
 }
 
 /// What a client of the table is configured with, wherever the stand-in is reached.
@@ -127,7 +181,7 @@ fn credentials() -> Credentials {
     Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "local")
 }
 
-/// The table's own time, where it is not the system's: what a test keeps for ninety days must not be
+/// The table's own time, and the SDK's, where it is not the system's: what a test keeps for ninety days must not be
 /// swept because the test's day was long ago.
 struct Hand(Arc<dyn Clock>);
 
@@ -138,6 +192,18 @@ impl dynoxide::storage_backend::Clock for Hand {
 
     fn now_unix_secs_f64(&self) -> f64 {
         (self.0.now() - OffsetDateTime::UNIX_EPOCH).as_seconds_f64()
+    }
+}
+
+impl TimeSource for Hand {
+    fn now(&self) -> SystemTime {
+        self.0.now().into()
+    }
+}
+
+impl fmt::Debug for Hand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hand")
     }
 }
 

@@ -8,6 +8,7 @@ pub mod chaos;
 mod client;
 mod collector;
 pub mod console;
+pub mod cost_explorer;
 pub mod demo;
 pub mod issuer;
 pub mod mail;
@@ -18,6 +19,7 @@ pub mod secrets;
 pub mod settings;
 pub mod simulation;
 pub mod stack;
+pub mod sts;
 
 /// A variable of the environment; an empty one is one that is not set.
 fn environment(name: &str) -> Option<String> {

@@ -38,9 +38,10 @@ use tower_http::{
 };
 
 use crate::{
-    aws::Aws,
+    aws::{self, Aws},
     chaos::Gate,
     collector::{self, Collector},
+    cost_explorer::CostExplorer,
     issuer::Issuer,
     mail::MailBox,
     proxy, settings,
@@ -50,8 +51,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Variables that the stack takes from its own environment, over its own values.
-const TRIED_OUT: [&str; 6] = [
+const TRIED_OUT: [&str; 7] = [
     "BUDGETS",
+    "COST_EXPLORER_TAG",
     "LIMITS",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_HEADERS",
@@ -167,7 +169,8 @@ impl Stack {
         let api = match &place.functions {
             None => {
                 let lookup = |name: &str| variables.get(name).cloned();
-                let app = app(lookup, &aws, Arc::clone(&clock))?;
+                let explorer = aws::explorer(&format!("{url}/cost-explorer"));
+                let app = app(lookup, &aws, explorer, Arc::clone(&clock))?;
                 schedule(&app, &stop, &mut tasks);
                 address::told_by(router::all(app), address::peer)
             }
@@ -176,6 +179,7 @@ impl Stack {
         let all = Router::new()
             .nest("/mux", mux.router())
             .nest("/sign-in", issuer.router())
+            .nest_service("/cost-explorer", CostExplorer::inventing().router())
             .merge(letters.router())
             .merge(Collector::default().router())
             .fallback_service(beside(api, pages()));
@@ -320,11 +324,14 @@ async fn every<E: Error + 'static>(
 fn app(
     lookup: impl Fn(&str) -> Option<String>,
     aws: &Aws,
+    explorer: costs::Explorer,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<App> {
     let config = Config::read(lookup)?;
     let ids = IdSource::new(Arc::clone(&clock), |bytes| rand::fill(bytes));
-    Ok(boot::assemble(config, clock, ids, aws.clients())?)
+    let mut clients = aws.clients();
+    clients.explorer = Some(explorer);
+    Ok(boot::assemble(config, clock, ids, clients)?)
 }
 
 /// The functions at `/api/`, pages everywhere else. Not as a route: its wildcard would count as a

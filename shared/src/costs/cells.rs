@@ -59,6 +59,7 @@ pub(super) fn uses(rows: &[UsageRow], settled: Option<Date>) -> (Vec<Use>, Told)
             tier: what.tier,
             estimated,
             amount,
+            bill: None,
         }));
     }
     used.retain(|it| it.amount > 0);

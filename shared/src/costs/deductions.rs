@@ -27,7 +27,9 @@ pub(super) fn deductions(facts: &Facts<'_>, costs: &[Money]) -> Result<Vec<Deduc
     let mut all = Vec::new();
     let mut left: BTreeMap<Vendor, Money> = BTreeMap::new();
     let mut used: BTreeMap<Unit, (u64, Money)> = BTreeMap::new();
-    for (it, cost) in facts.used.iter().zip(costs) {
+    // What AWS charges it has deducted itself.
+    let ours = facts.used.iter().zip(costs);
+    for (it, cost) in ours.filter(|(it, _)| it.bill.is_none()) {
         let of = used.entry(it.unit).or_default();
         *of = (
             of.0.checked_add(it.amount).ok_or(TooMuch)?,
@@ -38,7 +40,12 @@ pub(super) fn deductions(facts: &Facts<'_>, costs: &[Money]) -> Result<Vec<Deduc
     }
     for allowance in &facts.prices.allowances {
         let (amount, cost) = used.get(&allowance.unit).copied().unwrap_or_default();
+        // The days that AWS told of have used up their part.
+        let gone = facts.aws.iter().flat_map(|it| &it.counted);
+        let gone = gone.filter(|it| it.unit == allowance.unit);
+        let gone = gone.fold(0, |sum: u64, it| sum.saturating_add(it.amount));
         let free = allowance.units.saturating_mul(allowance.unit.one());
+        let free = free.saturating_sub(gone);
         let covered = if amount <= free {
             cost
         } else {

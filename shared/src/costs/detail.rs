@@ -49,6 +49,9 @@ pub struct Of {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<Tier>,
     pub estimated: bool,
+    /// Of AWS's own figures: the service, as AWS calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
 }
 
 impl Of {
@@ -74,6 +77,7 @@ fn bounded(facts: &Facts<'_>, costs: &[Money], most: usize) -> Result<Vec<Row>, 
         quality: it.quality,
         tier: it.tier,
         estimated: it.estimated,
+        service: it.bill.as_ref().map(|it| it.service.clone()),
     };
     let monthly = |it: &Use| Of {
         day: None,

@@ -4,7 +4,14 @@
 use serde::Serialize;
 use time::Duration;
 
-use super::{closing, collect::Collecting, error::CostsError, place::Place, platform, service};
+use super::{
+    billed::{self, Asked},
+    closing,
+    collect::Collecting,
+    error::CostsError,
+    place::Place,
+    platform, service,
+};
 use crate::{
     alerts,
     app::Parts,
@@ -61,6 +68,7 @@ async fn run(app: &Parts, id: RunId) -> Result<Learnt, UsageError> {
     round.delivered().await?;
     round.kept().await?;
     round.platform().await?;
+    round.billed().await?;
     round.snapshot().await?;
     let act = Act::of_job(Job::Usage.name(), id);
     round.close(&act).await?;
@@ -132,6 +140,31 @@ impl Round<'_> {
         }
         platform::told(self.collecting.app, &self.place).await?;
         self.place.platform = today;
+        self.save().await
+    }
+
+    /// What AWS itself says, once a day whatever comes of it: a request costs a cent. That AWS tells nothing
+    /// is no failure of the job: the report stays with what was counted, and says so.
+    async fn billed(&mut self) -> Result<(), StoreError> {
+        let app = self.collecting.app;
+        let now = app.clock.now();
+        let Some(tag) = &app.config.cost_tag else {
+            return Ok(());
+        };
+        let before = self.place.asked;
+        if before.is_of(now.date()) || !self.collecting.may_go_on() {
+            return Ok(());
+        }
+        let Some(question) = billed::question(tag, &self.place, now) else {
+            return Ok(());
+        };
+        // First, so that nobody asks again who does not know what came of it.
+        self.place.asked = before.asking(now);
+        self.save().await?;
+        self.place.asked = billed::learn(app, before, question).await?;
+        if let Asked::Refused { why, .. } = self.place.asked {
+            tracing::warn!(reason = %why, "cost explorer told nothing, costs of aws are estimated");
+        }
         self.save().await
     }
 

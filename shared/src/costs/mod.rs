@@ -4,14 +4,18 @@
 //! learns what was used. Does not own: what is done about spending.
 
 mod attribution;
+mod aws;
+mod billed;
 mod budgets;
 mod cells;
 mod chart;
 mod closing;
 mod collect;
+mod decimal;
 mod deductions;
 mod detail;
 mod error;
+mod explorer;
 mod forecast;
 mod http;
 mod job;
@@ -31,15 +35,18 @@ mod sums;
 
 pub use self::{
     attribution::{Part, divide},
+    aws::{AwsFacts, AwsPart},
+    billed::Asked,
     budgets::Budgets,
     closing::{Closed, Snapshot, closed, snapshot_of},
     deductions::Deduction,
     detail::{Of, Row},
     error::CostsError,
+    explorer::{CostTag, Explorer, Question, Refusal, ToldDay},
     forecast::{Ahead, Forecast, forecast},
     http::{DIGEST, routes, schedule_routes},
     job::{Learnt, UsageError, usage},
-    model::{Month, Quality, Tier, Unit, Use, Vendor, iso, last_complete, midnight},
+    model::{Bill, Month, Quality, Tier, Unit, Use, Vendor, iso, last_complete, midnight},
     money::{Money, NotMoney, TooMuch},
     notes::Note,
     page::{Page, page},

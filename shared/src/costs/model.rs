@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use time::{Date, Duration, Month as Name, OffsetDateTime, Time};
 
+use super::money::Money;
 use crate::ids::{AssetId, ProjectId, ShareId, TenantId};
 
 // A day as ISO 8601 spells it: `2026-01-05`.
@@ -49,9 +50,12 @@ pub enum Unit {
     TableGbMonths,
     /// A call of the queue.
     QueueRequests,
+    /// A service of AWS for a day, as AWS itself charges it: it has a cost, and neither a quantity nor a price.
+    Billed,
 }
 
 impl Unit {
+    /// Those that have a price.
     pub const ALL: [Self; 9] = [
         Self::EncodedMinutes,
         Self::StoredMinutes,
@@ -75,6 +79,7 @@ impl Unit {
             Self::TableReads => "table-reads",
             Self::TableGbMonths => "table-gb-months",
             Self::QueueRequests => "queue-requests",
+            Self::Billed => "billed",
         }
     }
 
@@ -86,7 +91,8 @@ impl Unit {
             | Self::TableWrites
             | Self::TableReads
             | Self::TableGbMonths
-            | Self::QueueRequests => Vendor::Aws,
+            | Self::QueueRequests
+            | Self::Billed => Vendor::Aws,
         }
     }
 
@@ -200,6 +206,17 @@ pub struct Use {
     pub estimated: bool,
     /// In what [`Unit::one`] counts.
     pub amount: u64,
+    /// Of [`Unit::Billed`] only: what it cost, which no price says.
+    pub bill: Option<Bill>,
+}
+
+/// What a service of AWS cost on a day, as AWS says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bill {
+    /// As AWS calls it: `Amazon DynamoDB`.
+    pub service: String,
+    /// What was credited is below nothing.
+    pub cost: Money,
 }
 
 /// A calendar month in UTC, spelled `2026-01`: what bills are made for.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    model::{Unit, Vendor},
-    report::Facts,
-};
+use super::{aws::AwsPart, billed::Asked, model::Unit, report::Facts};
+
+/// What an estimate is made of.
+const ESTIMATE: &str = "What is estimated are calls and memory of functions, read and write units of the table and requests of the queue, counted by the portal until yesterday; storage and backups of the table, its stream, logs, metrics, traffic and the gateway are in no estimate";
 
 /// What somebody should know who reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ impl Note {
     }
 }
 
-pub(super) fn notes(facts: &Facts<'_>) -> Vec<Note> {
+pub(super) fn notes(facts: &Facts<'_>, aws: Option<&AwsPart>) -> Vec<Note> {
     let mut notes = Vec::new();
     let used: BTreeSet<Unit> = facts.used.iter().map(|it| it.unit).collect();
     let unverified = facts.prices.prices.iter().filter(|it| !it.verified);
@@ -50,13 +50,7 @@ pub(super) fn notes(facts: &Facts<'_>) -> Vec<Note> {
             "what is marked as estimated was counted by the portal and is on no bill yet",
         ));
     }
-    let aws = used.iter().any(|it| it.vendor() == Vendor::Aws);
-    let text = if aws {
-        "figures of AWS are estimated, and Cost Explorer is not asked: calls and memory of functions, read and write units of the table and requests of the queue are counted by the portal, until yesterday; storage and backups of the table, its stream, logs, metrics, traffic and the gateway are not"
-    } else {
-        "nothing of AWS is in this report: what the portal itself uses is laid to the operators' organisation, and Cost Explorer is not asked"
-    };
-    notes.push(Note::new("cost-explorer-not-asked", text));
+    notes.push(of_aws(aws));
     if facts.tenant.is_some() {
         notes.push(Note::new(
             "list-prices",
@@ -64,4 +58,31 @@ pub(super) fn notes(facts: &Facts<'_>) -> Vec<Note> {
         ));
     }
     notes
+}
+
+/// Whose figures those of AWS are, and until when.
+fn of_aws(aws: Option<&AwsPart>) -> Note {
+    let Some(aws) = aws else {
+        return Note::new(
+            "aws-elsewhere",
+            "nothing of AWS is in this report: what the portal itself uses is laid to the operators' organisation",
+        );
+    };
+    let (told, days) = (aws.told(), aws.billed_days);
+    let billed = match aws.billed_until {
+        Some(until) => {
+            let mut text = format!("{days} days until {until} are AWS's own figures");
+            if aws.preliminary {
+                text.push_str(", and may change until its invoice");
+            }
+            format!("{text}; the others are estimated")
+        }
+        None => "all figures of AWS are estimated".to_owned(),
+    };
+    let code = match aws.asked {
+        Asked::NotAsked => "cost-explorer-not-asked",
+        Asked::Answered { .. } => "cost-explorer-answered",
+        Asked::Refused { .. } => "cost-explorer-refused",
+    };
+    Note::new(code, format!("Cost Explorer: {told}; {billed}. {ESTIMATE}"))
 }

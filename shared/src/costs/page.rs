@@ -72,7 +72,11 @@ fn html(report: &Report) -> Result<String, fmt::Error> {
         ("By project", &lines.projects),
         ("By video", &lines.assets),
         ("By share link", &lines.shares),
+        ("By service of AWS", &lines.services),
     ] {
+        if caption == "By service of AWS" && lines.is_empty() {
+            continue;
+        }
         table(&mut page, caption, lines)?;
     }
     page.push_str("</main></body></html>");
@@ -105,6 +109,23 @@ fn summary(page: &mut String, report: &Report) -> fmt::Result {
         let sign = if it < 0 { "-" } else { "+" };
         let off = format!("{sign}{}", percent(it.unsigned_abs()));
         entry("Players against Mux", off)?;
+    }
+    if let Some(aws) = &report.aws {
+        entry("Cost Explorer", aws.told())?;
+        if let Some(until) = aws.billed_until {
+            let (cost, days) = (aws.billed.to_cents(), aws.billed_days);
+            entry(
+                "AWS's own figures",
+                format!("{cost}, {days} days until {until}"),
+            )?;
+        }
+        if let Some(it) = aws.variance {
+            let sign = if it < 0 { "-" } else { "+" };
+            entry(
+                "Our count against AWS",
+                format!("{sign}{}", percent(it.unsigned_abs())),
+            )?;
+        }
     }
     // The list has to be around its entries.
     let start = page.find("<dt>").unwrap_or(page.len());

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use time::{Date, Duration, OffsetDateTime};
 
-use super::model::{LAG, Month, iso, midnight};
+use super::{
+    billed::Asked,
+    model::{LAG, Month, iso, midnight},
+};
 
 /// How many days are asked again once a day after they were said to be complete. Mux promises nothing about
 /// corrections; a week of them costs seven calls a day, and a late one is seen before the month is closed.
@@ -43,6 +46,8 @@ pub(super) struct Place {
     /// On which day it was last told what the portal itself used.
     #[serde(with = "iso::option")]
     pub(super) platform: Option<Date>,
+    /// How asking Cost Explorer last went.
+    pub(super) asked: Asked,
     /// The newest month that is closed; nothing, as long as nobody asked.
     pub(super) closed: Option<Month>,
 }

@@ -139,6 +139,15 @@ impl Prices {
         DEFAULT.parse()
     }
 
+    /// Reads a list; nothing: the prices that come with the portal.
+    pub fn read(text: &str) -> Result<Self, Vec<String>> {
+        let prices = match text {
+            "" => Self::built_in(),
+            text => text.parse(),
+        };
+        prices.map_err(|error| vec![error.to_string()])
+    }
+
     /// The price that fits best: one for this quality counts for more than one for this tier.
     pub fn of(&self, wanted: Wanted) -> Option<&Price> {
         let fitting = self

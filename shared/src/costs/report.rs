@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
 use super::{
+    aws::{AwsFacts, AwsPart},
     deductions::{Deduction, deductions},
     detail::{self, Row},
     forecast::{Forecast, forecast},
@@ -41,6 +42,8 @@ pub struct Facts<'a> {
     pub told: Told,
     /// What people call videos.
     pub titles: BTreeMap<AssetId, String>,
+    /// Of AWS's own figures; nothing: what AWS charges is in no report of this organisation.
+    pub aws: Option<AwsFacts>,
 }
 
 /// Microseconds of video in days that are complete.
@@ -86,6 +89,9 @@ pub struct Report {
     /// Players against Mux, in ten-thousandths.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variance: Option<i64>,
+    /// AWS's own figures, in reports that have anything of AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws: Option<AwsPart>,
     pub lines: Lines,
     pub days: Vec<DayLine>,
     pub notes: Vec<Note>,
@@ -104,6 +110,9 @@ pub struct Lines {
     pub projects: Vec<Line>,
     pub assets: Vec<Line>,
     pub shares: Vec<Line>,
+    /// Of AWS's own figures; nothing, where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Line>,
 }
 
 /// What one of them cost.
@@ -171,6 +180,9 @@ pub enum ReportError {
 pub fn priced(used: &[Use], prices: &Prices) -> Result<Vec<Money>, ReportError> {
     let mut known = BTreeMap::new();
     let cost = |it: &Use| {
+        if let Some(bill) = &it.bill {
+            return Ok(bill.cost);
+        }
         let wanted = Wanted {
             unit: it.unit,
             quality: it.quality,
@@ -220,6 +232,7 @@ pub fn report(mut facts: Facts<'_>) -> Result<Report, ReportError> {
     let deducted = Money::sum(deductions.iter().map(|it| it.cost))?;
     let expected = forecast.as_ref().map(|it| it.expected);
     let budget = facts.budget.map(|it| BudgetUse::of(it, spent, expected));
+    let aws = aws(&facts, &costs)?;
     Ok(Report {
         period: facts.month,
         tenant: facts.tenant,
@@ -232,11 +245,21 @@ pub fn report(mut facts: Facts<'_>) -> Result<Report, ReportError> {
         forecast,
         delivered: facts.told,
         variance: facts.told.variance(),
+        notes: notes(&facts, aws.as_ref()),
+        aws,
         lines: lines(&facts, &costs)?,
         days: running(&by_day)?,
-        notes: notes(&facts),
         rows: detail::rows(&facts, &costs)?,
     })
+}
+
+/// AWS's own figures beside ours.
+fn aws(facts: &Facts<'_>, costs: &[Money]) -> Result<Option<AwsPart>, ReportError> {
+    let Some(aws) = &facts.aws else {
+        return Ok(None);
+    };
+    let counted = Money::sum(priced(&aws.counted, facts.prices)?)?;
+    Ok(Some(AwsPart::of(aws, &facts.used, costs, counted)?))
 }
 
 fn running(days: &[(Date, Money)]) -> Result<Vec<DayLine>, TooMuch> {
@@ -262,7 +285,11 @@ fn lines(facts: &Facts<'_>, costs: &[Money]) -> Result<Lines, TooMuch> {
         projects: all(&|it| it.project.as_ref().and_then(|it| text(it)))?,
         assets: all(&|it| it.asset.as_ref().and_then(|it| text(it)))?,
         shares: all(&|it| it.share.as_ref().and_then(|it| text(it)))?,
+        services: all(&|it| it.bill.as_ref().map(|it| it.service.clone()))?,
     };
+    if lines.services.iter().all(|it| it.of.is_none()) {
+        lines.services.clear();
+    }
     for line in &mut lines.assets {
         let id = line.of.as_deref().and_then(|it| it.parse::<AssetId>().ok());
         line.title = id.and_then(|it| facts.titles.get(&it).cloned());

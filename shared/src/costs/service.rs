@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::Duration;
 
 use super::{
+    aws::AwsFacts,
+    billed::{self, Asked, BilledDay, replaced},
     cells::uses,
     error::CostsError,
     forecast::DAYS,
@@ -47,8 +49,11 @@ pub(super) async fn rows_of(
     tenant: Option<TenantId>,
     month: Month,
 ) -> Result<Vec<UsageRow>, StoreError> {
-    let back = Duration::days(i64::try_from(DAYS).unwrap_or_default());
-    rows::between(app, tenant, month.first() - back, month.last()).await
+    rows::between(app, tenant, month.first() - back(), month.last()).await
+}
+
+fn back() -> Duration {
+    Duration::days(i64::try_from(DAYS).unwrap_or_default())
 }
 
 /// The report that these rows make.
@@ -61,8 +66,22 @@ pub(super) async fn made(
 ) -> Result<Report, CostsError> {
     let (within, earlier): (Vec<UsageRow>, Vec<UsageRow>) =
         rows.iter().cloned().partition(|row| month.has(row.day));
-    let (used, told) = uses(&within, place.settled);
-    let (before, _) = uses(&earlier, place.settled);
+    let (mut used, told) = uses(&within, place.settled);
+    let (mut before, _) = uses(&earlier, place.settled);
+    let operators = app.config.operators();
+    let mut aws = None;
+    if tenant.is_none_or(|it| it == operators) {
+        let (late, early) = billed_days(app, month).await?;
+        let preliminary = late.iter().any(|it| it.preliminary);
+        let counted;
+        (used, counted) = replaced(used, &late, operators);
+        (before, _) = replaced(before, &early, operators);
+        aws = Some(AwsFacts {
+            asked: asked(app, place),
+            counted,
+            preliminary,
+        });
+    }
     let prices = &app.config.prices;
     // Days on which nothing was used count from the first on which something was.
     let first = before.iter().map(|it| it.day).min();
@@ -90,7 +109,25 @@ pub(super) async fn made(
         before,
         told,
         titles,
+        aws,
     })?)
+}
+
+/// What AWS told of the days of a month, and of those before that the forecast looks at.
+async fn billed_days(
+    app: &Parts,
+    month: Month,
+) -> Result<(Vec<BilledDay>, Vec<BilledDay>), StoreError> {
+    let days = billed::between(app, month.first() - back(), month.last()).await?;
+    Ok(days.into_iter().partition(|it| month.has(it.day)))
+}
+
+/// How asking went; without a tag nobody asks any more.
+fn asked(app: &Parts, place: &Place) -> Asked {
+    match app.config.cost_tag {
+        Some(_) => place.asked,
+        None => Asked::NotAsked,
+    }
 }
 
 async fn titles(app: &Parts, used: &[Use]) -> Result<BTreeMap<AssetId, String>, CostsError> {

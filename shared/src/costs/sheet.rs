@@ -3,10 +3,10 @@
 
 use csv::{Terminator, WriterBuilder};
 
-use super::{model::Unit, report::Report};
+use super::{detail::Row, model::Unit, report::Report};
 
 /// The columns. New ones go to the end: somebody's template counts them.
-pub const COLUMNS: [&str; 15] = [
+pub const COLUMNS: [&str; 16] = [
     "period",
     "day",
     "entry",
@@ -22,6 +22,7 @@ pub const COLUMNS: [&str; 15] = [
     "quantity",
     "cost_usd",
     "estimated",
+    "service",
 ];
 
 /// What a spreadsheet takes for a formula at the beginning of a cell
@@ -52,9 +53,10 @@ pub fn sheet(report: &Report) -> Result<Vec<u8>, csv::Error> {
             &text(of.asset.as_ref()),
             &harmless(row.title.as_deref().unwrap_or_default()),
             &text(of.share.as_ref()),
-            &of.unit.spell(row.amount),
+            &quantity(row),
             &row.cost.to_string(),
             if of.estimated { "yes" } else { "no" },
+            &harmless(of.service.as_deref().unwrap_or_default()),
         ])?;
     }
     for deduction in &report.deductions {
@@ -69,6 +71,14 @@ pub fn sheet(report: &Report) -> Result<Vec<u8>, csv::Error> {
     table.flush()?;
     drop(table);
     Ok(bytes)
+}
+
+/// What AWS charges has no quantity here.
+fn quantity(row: &Row) -> String {
+    match row.of.service {
+        Some(_) => String::new(),
+        None => row.of.unit.spell(row.amount),
+    }
 }
 
 fn text(value: Option<&impl ToString>) -> String {

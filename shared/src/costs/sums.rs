@@ -37,6 +37,7 @@ pub(super) fn facts(prices: &Prices, count: usize, seed: u64) -> Facts<'_> {
             tier: mux.then(|| Tier::ALL[random.random_range(0..5)]),
             estimated: !mux,
             amount: random.random_range(0..2_000_000_000_000),
+            bill: None,
         }
     });
     Facts {
@@ -50,6 +51,7 @@ pub(super) fn facts(prices: &Prices, count: usize, seed: u64) -> Facts<'_> {
         before: Vec::new(),
         told: Told::default(),
         titles: BTreeMap::new(),
+        aws: None,
     }
 }
 
@@ -57,7 +59,7 @@ fn sum(lines: &[Line]) -> Money {
     Money::sum(lines.iter().map(|it| it.cost)).unwrap()
 }
 
-fn every_sum(report: &Report) -> Vec<Money> {
+pub(super) fn every_sum(report: &Report) -> Vec<Money> {
     let lines = &report.lines;
     let rows = |it: &[Row]| Money::sum(it.iter().map(|it| it.cost)).unwrap();
     vec![
@@ -133,6 +135,7 @@ fn what_is_free_is_deducted_once_and_a_credit_covers_the_rest() {
         tier: Some(Tier::Hd),
         estimated: false,
         amount: 150_000 * Unit::DeliveredMinutes.one(),
+        bill: None,
     }];
     let made = report(facts).unwrap();
     let costs: Vec<String> = made

@@ -1,6 +1,7 @@
 //! Costs: what Mux says that it delivered and keeps is what the report has, to the microsecond, and a
 //! month that is closed never changes.
 
+mod billed;
 mod platform;
 mod players;
 

@@ -25,7 +25,8 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::Client as SecretsClient;
 use axum::{Router, extract::Request, middleware::map_request};
 use dev::{
-    aws::{Aws, TABLE},
+    aws::{self, Aws, TABLE},
+    cost_explorer::CostExplorer,
     issuer::Issuer,
     mail::MailBox,
     settings,
@@ -36,6 +37,7 @@ use shared::{
     boot::{self, Clients},
     clock::{Clock, ManualClock},
     config::Config,
+    costs::Explorer,
     ids::IdSource,
     router,
     secrets::Source,
@@ -87,6 +89,9 @@ pub(crate) struct TestApp {
     pub(crate) aws: Aws,
     /// Where the stand-in of Mux and the functions listen.
     pub(crate) url: String,
+    /// AWS's own figures, where they were wished for.
+    pub(crate) cost_explorer: CostExplorer,
+    explorer: Option<Explorer>,
     variables: BTreeMap<&'static str, String>,
     reached: Aws,
     stop: CancellationToken,
@@ -108,6 +113,8 @@ pub(crate) struct Wishes {
     pub(crate) shaky_table: bool,
     /// Mux may be called as often as the real one, and no more.
     pub(crate) rate_limit: bool,
+    /// There is a Cost Explorer, `TestApp::cost_explorer`.
+    pub(crate) cost_explorer: bool,
     /// Variables that replace the usual ones.
     pub(crate) variables: Vec<(&'static str, &'static str)>,
 }
@@ -157,7 +164,10 @@ impl TestApp {
         let (mail, smtp) = MailBox::listen(listen().await, stop.clone(), &mut tasks).unwrap();
         let smtp = wishes.mail.then(|| format!("smtp://{smtp}"));
         let variables = variables(&wishes, &reached, &url, smtp);
-        let app = assemble(&variables, clock.clone(), &reached, 0);
+        let cost_explorer = CostExplorer::default();
+        let at = format!("{url}/cost-explorer");
+        let explorer = wishes.cost_explorer.then(|| aws::explorer(&at));
+        let app = assemble(&variables, clock.clone(), &reached, 0, explorer.clone());
         let router = router::all(Arc::clone(&app));
         let faults = Faults::default();
         let sign_ins = Arc::new(AtomicUsize::new(0));
@@ -169,6 +179,7 @@ impl TestApp {
         let all = Router::new()
             .nest("/mux", faults.before(mux.router()))
             .nest("/sign-in", sign_in)
+            .nest_service("/cost-explorer", cost_explorer.router())
             .fallback_service(router.clone());
         let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move {
@@ -191,6 +202,8 @@ impl TestApp {
             aws,
             url,
             stop,
+            cost_explorer,
+            explorer,
             variables,
             reached,
             _tasks: tasks,
@@ -200,7 +213,22 @@ impl TestApp {
 
     /// One more instance of the portal, with a memory of its own and ids that nobody else has.
     pub(crate) fn instance(&self, clock: Arc<dyn Clock>, number: u64) -> App {
-        assemble(&self.variables, clock, &self.reached, number << 40)
+        let explorer = self.explorer.clone();
+        assemble(
+            &self.variables,
+            clock,
+            &self.reached,
+            number << 40,
+            explorer,
+        )
+    }
+
+    /// The same, reaching AWS by these.
+    pub(crate) fn instance_with(&self, clients: Clients) -> App {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let config = Config::read(|name| self.variables.get(name).cloned()).unwrap();
+        let ids = IdSource::new(Arc::clone(&clock), counted(7 << 40));
+        boot::assemble(config, clock, ids, clients).unwrap()
     }
 
     /// The same with secrets that are kept elsewhere; the other variables are its environment.
@@ -254,7 +282,7 @@ impl Drop for TestApp {
     }
 }
 
-async fn listen() -> TcpListener {
+pub(crate) async fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
@@ -305,19 +333,27 @@ fn assemble(
     clock: Arc<dyn Clock>,
     aws: &Aws,
     from: u64,
+    explorer: Option<Explorer>,
 ) -> App {
     let config = Config::read(|name| variables.get(name).cloned()).unwrap();
     let ids = IdSource::new(Arc::clone(&clock), counted(from));
-    boot::assemble(config, clock, ids, unhurried(aws)).unwrap()
+    let mut clients = unhurried(aws);
+    clients.explorer = explorer;
+    boot::assemble(config, clock, ids, clients).unwrap()
 }
 
-/// Clients that wait: this machine may be busy with other tests.
+/// Clients that wait.
 fn unhurried(aws: &Aws) -> Clients {
+    aws.clients_within(&patience())
+}
+
+/// This machine may be busy with other tests.
+pub(crate) fn patience() -> TimeoutConfig {
     let timeouts = TimeoutConfig::builder();
     let timeouts = timeouts
         .operation_attempt_timeout(Duration::from_secs(20))
         .operation_timeout(Duration::from_secs(40));
-    aws.clients_within(&timeouts.build())
+    timeouts.build()
 }
 
 /// What the functions reach of the table and the queue.

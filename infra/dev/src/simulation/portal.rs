@@ -149,6 +149,8 @@ impl Portal {
         Clients {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            explorer: None,
+            federation: None,
         }
     }
 

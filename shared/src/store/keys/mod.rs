@@ -23,6 +23,7 @@
 //! | Job             | `JOB#{name}`           | `LEASE`    | —                     | —        | —                    | —        | —               |
 //! | Comparison      | `JOB#compare`          | `PLACE`    | —                     | —        | —                    | —        | —               |
 //! | Usage           | `USAGE#{ten}`          | `{day}#{source}#{chunk}` | `USAGE#{month}` | `{day}#{source}#{ten}#{chunk}` | — | —   | —               |
+//! | What AWS says a day cost | `USAGE#AWS`  | `{day}#BILLED` | —                 | —        | —                    | —        | —               |
 //! | How far usage is known | `JOB#usage`     | `PLACE`    | —                     | —        | —                    | —        | —               |
 //! | Closed cost report | `COSTS#{ten or ALL}` | `{month}#CLOSED` | —               | —        | —                    | —        | —               |
 //! | Costs at the beginning of a day | `COSTS#{ten or ALL}` | `{day}#SNAPSHOT` | —  | —        | —                    | —        | +400 days       |
@@ -55,7 +56,7 @@
 //! by when they were first seen (gsi1); how far the comparison has come (get); what is being alerted of
 //! (get); webhooks of an hour (get, add); has this request been made (put if absent); may this subject once more (take a place); may a vendor be called (get); how many videos there are (get); what was
 //! refused, by the hour (query `pk`, add); what a tenant used, by day (query `pk`), and everybody (gsi1,
-//! by month); the report of a closed month, and how a month stood on a day (get); what acts for a budget,
+//! by month); what AWS says that days cost (query `pk`); the report of a closed month, and how a month stood on a day (get); what acts for a budget,
 //! and whose error budget burns (get);
 //! what instances counted and nobody has folded (query `pk`), and
 //! counts of hours and days (get); incidents, what is not over first (gsi1), and the last one of a matter (get);
@@ -84,8 +85,8 @@ pub use self::{
         share_of_tenant, shares_of, shares_of_asset, shares_of_recipient, sharing_policy,
     },
     usage::{
-        closed_report, cost_snapshot, guardrails, much_traffic, usage, usage_between, usage_of_all,
-        usage_of_all_by, usage_of_source, usage_place,
+        billed, billed_between, closed_report, cost_snapshot, guardrails, much_traffic, usage,
+        usage_between, usage_of_all, usage_of_all_by, usage_of_source, usage_place,
     },
 };
 pub use super::key::{GSI1, GSI2, Key, Listing};

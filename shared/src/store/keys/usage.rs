@@ -54,6 +54,21 @@ pub fn usage_of_all_by(day: Date, source: &str) -> Listing {
     all.between(format!("{day}#{source}#"), format!("{day}#{source}$"))
 }
 
+/// What AWS itself says that a day cost.
+pub fn billed(day: Date) -> Key {
+    Key::new("USAGE#AWS".to_owned(), format!("{day}#BILLED"))
+}
+
+/// The same from one day to another, both included.
+pub fn billed_between(from: Date, to: Date) -> Listing {
+    let all = Listing {
+        index: None,
+        oldest_first: true,
+        ..Listing::new(GSI1, "USAGE#AWS")
+    };
+    all.between(format!("{from}#"), format!("{to}$"))
+}
+
 /// The report of a month that is closed, of a tenant or of `ALL`.
 pub fn closed_report(whose: &str, month: &str) -> Key {
     Key::new(format!("COSTS#{whose}"), format!("{month}#CLOSED"))
