@@ -15,6 +15,7 @@ mod proxy;
 pub mod replay;
 pub mod settings;
 pub mod simulation;
+pub mod smoke;
 pub mod stack;
 
 /// A variable of the environment; an empty one is one that is not set.
