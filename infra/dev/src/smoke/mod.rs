@@ -44,54 +44,72 @@ pub struct Smoke {
 pub async fn run(console: &Console, smoke: &Smoke) -> anyhow::Result<()> {
     let mut table = Table::new(console);
     if let Some(folder) = &smoke.vercel {
-        let found = vercel::found(folder)?;
-        let bench = Bench::set_up().await?;
-        for (deployable, binary) in found {
-            match vercel::Function::start(&binary, &bench.environment).await {
-                Ok(function) => {
-                    table.function(deployable, size(&binary)?, function.started_in);
-                    for question in questions::over_http(deployable) {
-                        let session = bench.session(&question).await?;
-                        let answer = bench.ask(&function.url, &question, session).await;
-                        table.answer(&question, &answer);
-                    }
-                }
-                Err(error) => table.broken(deployable, &error),
-            }
-        }
-        bench.stack.stop().await;
+        ask_vercel(folder, &mut table).await?;
     }
     if let Some(folder) = &smoke.aws {
-        let bench = Bench::set_up().await?;
-        for deployable in Deployable::ALL {
-            let binary = lambda::binary(folder, deployable)?;
-            match lambda::ask(&binary, deployable, &bench).await {
-                Ok(answered) => {
-                    table.function(deployable, size(&binary)?, answered.started_in);
-                    for (question, answer) in &answered.answers {
-                        table.answer(question, answer);
-                    }
-                }
-                Err(error) => table.broken(deployable, &error),
-            }
-        }
-        bench.stack.stop().await;
+        ask_lambda(folder, &mut table).await?;
     }
     if let Some(url) = &smoke.url {
-        let client = Client::new(url.trim_end_matches('/').to_owned())?;
-        for deployable in Deployable::ALL {
-            if deployable.schedule().is_some() {
-                continue; // a schedule wakes it, and no request
-            }
-            for question in questions::over_http(deployable) {
-                let session = session(&client, &question).await?;
-                let answer = questions::ask(&client.http, &client.url, &question, session).await;
-                table.heading(deployable.name());
-                table.answer(&question, &answer);
-            }
-        }
+        ask_running(url, &mut table).await?;
     }
     table.end()
+}
+
+async fn ask_vercel(folder: &Path, table: &mut Table<'_>) -> anyhow::Result<()> {
+    let found = vercel::found(folder)?;
+    let bench = Bench::set_up().await?;
+    table.section("what vercel build made: bytes, until it listens");
+    for (deployable, binary) in found {
+        match vercel::Function::start(&binary, &bench.environment).await {
+            Ok(function) => {
+                table.function(deployable, size(&binary)?, function.started_in);
+                for question in questions::over_http(deployable) {
+                    let session = bench.session(&question).await?;
+                    let http = &bench.client.http;
+                    let answer = questions::ask(http, &function.url, &question, session).await;
+                    table.answer(&question, &answer);
+                }
+            }
+            Err(error) => table.broken(deployable, &error),
+        }
+    }
+    bench.stack.stop().await;
+    Ok(())
+}
+
+async fn ask_lambda(folder: &Path, table: &mut Table<'_>) -> anyhow::Result<()> {
+    let bench = Bench::set_up().await?;
+    table.section("what sam build made: bytes, until its first answer");
+    for deployable in Deployable::ALL {
+        let binary = lambda::binary(folder, deployable)?;
+        match lambda::ask(&binary, deployable, &bench).await {
+            Ok(answered) => {
+                table.function(deployable, size(&binary)?, answered.started_in);
+                for (question, answer) in &answered.answers {
+                    table.answer(question, answer);
+                }
+            }
+            Err(error) => table.broken(deployable, &error),
+        }
+    }
+    bench.stack.stop().await;
+    Ok(())
+}
+
+/// Functions that a schedule wakes answer no requests there.
+async fn ask_running(url: &str, table: &mut Table<'_>) -> anyhow::Result<()> {
+    let client = Client::new(url.trim_end_matches('/').to_owned())?;
+    table.section("what runs");
+    let answering = |it: &Deployable| it.schedule().is_none();
+    for deployable in Deployable::ALL.into_iter().filter(answering) {
+        table.heading(deployable.name());
+        for question in questions::over_http(deployable) {
+            let session = session(&client, &question).await?;
+            let answer = questions::ask(&client.http, &client.url, &question, session).await;
+            table.answer(&question, &answer);
+        }
+    }
+    Ok(())
 }
 
 /// The stand-ins, and who asks.
@@ -127,15 +145,6 @@ impl Bench {
     async fn session(&self, question: &Question) -> anyhow::Result<Option<String>> {
         session(&self.client, question).await
     }
-
-    async fn ask(
-        &self,
-        base: &str,
-        question: &Question,
-        session: Option<String>,
-    ) -> anyhow::Result<Answer> {
-        questions::ask(&self.client.http, base, question, session).await
-    }
 }
 
 /// What who asks shows.
@@ -159,7 +168,6 @@ struct Table<'a> {
     console: &'a Console,
     asked: usize,
     wrong: usize,
-    named: &'static str,
 }
 
 impl<'a> Table<'a> {
@@ -168,22 +176,21 @@ impl<'a> Table<'a> {
             console,
             asked: 0,
             wrong: 0,
-            named: "",
         }
     }
 
-    fn heading(&mut self, name: &'static str) {
-        if self.named != name {
-            self.named = name;
-            self.console.line(&self.console.bold(name));
-        }
+    fn section(&self, title: &str) {
+        self.console.line(&self.console.dim(title));
+    }
+
+    fn heading(&self, name: &str) {
+        self.console.line(&self.console.bold(name));
     }
 
     fn function(&self, deployable: Deployable, bytes: u64, started_in: Duration) {
         let name = self.console.bold(&format!("{:<14}", deployable.name()));
-        let (bytes, took) = (bytes.to_string(), millis(started_in));
-        self.console
-            .line(&format!("{name} {bytes:>10} bytes   starts in {took}"));
+        let took = millis(started_in);
+        self.console.line(&format!("{name} {bytes:>10} {took}"));
     }
 
     fn broken(&mut self, deployable: Deployable, error: &anyhow::Error) {
@@ -212,7 +219,7 @@ impl<'a> Table<'a> {
             }
         };
         self.console
-            .line(&format!("    {question:<46} {said}{fault}"));
+            .line(&format!("    {question:<60} {said}{fault}"));
     }
 
     fn end(self) -> anyhow::Result<()> {

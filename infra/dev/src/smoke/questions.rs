@@ -75,7 +75,7 @@ impl fmt::Display for Question {
     }
 }
 
-/// An asset that is not there.
+/// An upload that is not there.
 const NO_UPLOAD: &str = "/api/uploads/ast_01M7YRM9H2BK7Y9SHW9K8FEAZ3";
 
 /// What a function is asked over HTTP.
@@ -86,7 +86,7 @@ pub(super) fn over_http(deployable: Deployable) -> Vec<Question> {
     match deployable {
         Deployable::Uploads => vec![
             post("/api/uploads", Who::Nobody, unauthenticated),
-            post("/api/uploads", ada, (400, "invalid-field")),
+            post("/api/uploads", ada, (400, "invalid-request")),
             get(NO_UPLOAD, ada, (404, "not-found")),
         ],
         Deployable::WebhooksMux => {
