@@ -117,6 +117,15 @@ fn every_deployable_is_built_for_both_platforms() {
     assert_eq!(functions.count(), Deployable::ALL.len());
 }
 
+/// `CatchPanicLayer` answers for a request that panics, and the process serves the next one. cargo-lambda
+/// builds with `abort` where a profile says nothing.
+#[test]
+fn a_panic_unwinds_on_both_platforms() {
+    let manifest = read("Cargo.toml");
+    let release = manifest.split("[profile.release]").nth(1).unwrap();
+    assert!(release.contains("\npanic = \"unwind\""));
+}
+
 #[tokio::test]
 async fn the_local_table_is_the_one_that_is_deployed() {
     let test = TestApp::new().await;

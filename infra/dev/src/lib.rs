@@ -18,6 +18,7 @@ pub mod rotate;
 pub mod secrets;
 pub mod settings;
 pub mod simulation;
+pub mod smoke;
 pub mod stack;
 pub mod sts;
 

@@ -8,6 +8,7 @@ use std::{
     sync::Mutex,
 };
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use dev::{
     chaos::{self, Chaos},
@@ -15,7 +16,9 @@ use dev::{
     demo::{self, Demo},
     replay::{self, Replay},
     rotate::{self, Rotate},
+    settings,
     simulation::{self, Simulate},
+    smoke::{self, Smoke},
     stack::{Place, Stack},
 };
 use shared::audit;
@@ -51,7 +54,11 @@ enum Command {
         /// Where `cargo lambda watch` answers; pages and webhooks are led there.
         #[arg(long, default_value = "http://127.0.0.1:9000")]
         functions: String,
+        /// Write the variables into this file, for `cargo lambda watch --env-file`, instead of showing them.
+        #[arg(long)]
+        env_file: Option<PathBuf>,
     },
+    Smoke(Smoke),
 }
 
 #[derive(Args, Clone)]
@@ -87,9 +94,20 @@ async fn main() -> ExitCode {
             log_with_heads("info,dynoxide=warn,metric=warn", &place.folder);
             up(&console, place).await
         }
-        Command::Services { functions } => {
+        Command::Services {
+            functions,
+            env_file,
+        } => {
             log("info,dynoxide=warn,metric=warn");
-            services(&console, place.place(Some(functions))).await
+            let place = place.place(Some(functions));
+            services(&console, place, env_file.as_deref()).await
+        }
+        Command::Smoke(smoke) => {
+            log("off");
+            tokio::select! {
+                outcome = smoke::run(&console, &smoke) => outcome,
+                _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+            }
         }
         Command::Replay(replay) => {
             log("error");
@@ -197,23 +215,28 @@ async fn up(console: &Console, place: Place) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn services(console: &Console, place: Place) -> anyhow::Result<()> {
+async fn services(console: &Console, place: Place, env_file: Option<&Path>) -> anyhow::Result<()> {
     let stack = Stack::start(&place).await?;
-    console
-        .line("# Give these to the functions, then: cargo lambda watch --invoke-address 127.0.0.1");
-    let endpoints = [
-        (
-            "AWS_ENDPOINT_URL_DYNAMODB",
-            format!("http://{}", stack.aws.dynamodb),
-        ),
-        ("AWS_ENDPOINT_URL_SQS", format!("http://{}", stack.aws.sqs)),
-        ("AWS_REGION", dev::aws::REGION.to_owned()),
-        ("AWS_ACCESS_KEY_ID", dev::aws::CREDENTIAL.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", dev::aws::CREDENTIAL.to_owned()),
-        ("NO_PROXY", "127.0.0.1,localhost".to_owned()),
-    ];
-    for (name, value) in stack.variables.iter().chain(&endpoints) {
-        console.line(&format!("export {name}='{value}'"));
+    let environment = settings::elsewhere(&stack);
+    if let Some(path) = env_file {
+        let lines = environment
+            .iter()
+            .map(|(name, value)| format!("{name}='{value}'\n"));
+        std::fs::write(path, lines.collect::<String>())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        console.line(&format!(
+            "Now: cargo lambda watch --invoke-address 127.0.0.1 --env-file {}\n\
+             Then the portal is at {}. Ctrl-C ends it.",
+            path.display(),
+            stack.url
+        ));
+    } else {
+        console.line(
+            "# Give these to the functions, then: cargo lambda watch --invoke-address 127.0.0.1",
+        );
+        for (name, value) in environment {
+            console.line(&format!("export {name}='{value}'"));
+        }
     }
     ended().await;
     stack.stop().await;

@@ -6,8 +6,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use muxsim::SigningKey;
 
 use crate::{
-    aws::{Aws, TABLE},
+    aws::{Aws, CREDENTIAL, REGION, TABLE},
     issuer::OPERATORS,
+    stack::Stack,
 };
 
 /// Who the local Mux believes we are: what the `muxsim` command says when it is told nothing else. Not
@@ -65,4 +66,21 @@ pub(crate) fn variables_with(
         ("PUBLIC_URL", url.to_owned()),
         ("TABLE_NAME", TABLE.to_owned()),
     ])
+}
+
+/// All that a function in another process is given: the variables of the stack's own functions, and what
+/// an AWS SDK needs besides.
+pub fn elsewhere(stack: &Stack) -> Vec<(&'static str, String)> {
+    let aws = [
+        (
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            format!("http://{}", stack.aws.dynamodb),
+        ),
+        ("AWS_ENDPOINT_URL_SQS", format!("http://{}", stack.aws.sqs)),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", CREDENTIAL.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", CREDENTIAL.to_owned()),
+        ("NO_PROXY", "127.0.0.1,localhost".to_owned()),
+    ];
+    stack.variables.iter().cloned().chain(aws).collect()
 }

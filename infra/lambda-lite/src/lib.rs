@@ -1,5 +1,6 @@
 //! Lambda on loopback: a Runtime API that starts one function binary and hands it HTTP requests as
-//! function URL events (payload format 2.0). For tests; it keeps nothing and retries nothing.
+//! function URL events (payload format 2.0). For tests, and for `dev smoke`, which asks what was built;
+//! it keeps nothing and retries nothing.
 
 use std::{
     collections::HashMap,
@@ -121,7 +122,22 @@ impl Function {
         path: &str,
         body: &str,
     ) -> Result<Answer, Failure> {
-        let answer = self.wake(event(method, path, body)).await?;
+        self.request_with(method, path, &[], body).await
+    }
+
+    /// The same with headers; their names are written in lower case, as a gateway does it.
+    pub async fn request_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, Failure> {
+        let mut event = event(method, path, body);
+        for (name, value) in headers {
+            event["headers"][*name] = json!(value);
+        }
+        let answer = self.wake(event).await?;
         let body = answer["body"].as_str().unwrap_or_default();
         let encoded = answer["isBase64Encoded"].as_bool().unwrap_or_default();
         let decoded = encoded.then(|| STANDARD.decode(body).unwrap_or_default());
