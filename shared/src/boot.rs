@@ -225,7 +225,7 @@ pub fn timeouts() -> TimeoutConfig {
 
 /// Opens the connection to the table: its handshake costs a small Lambda more than a request does.
 /// What fails here will fail, or not, when it is needed.
-async fn warm(app: &App) {
+pub async fn warm(app: &App) {
     let nobody: AssetId = ids::from_external("warm", "up");
     let found: Result<Option<Asset>, _> = app.store.get(&keys::asset(nobody)).await;
     if let Err(error) = found {

@@ -11,6 +11,7 @@ pub mod console;
 pub mod demo;
 pub mod issuer;
 pub mod mail;
+pub mod permissions;
 mod proxy;
 pub mod replay;
 pub mod settings;

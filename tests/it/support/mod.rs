@@ -27,6 +27,7 @@ use dev::{
     aws::{Aws, TABLE},
     issuer::Issuer,
     mail::MailBox,
+    permissions::{self, Roles},
     settings,
 };
 use muxsim::{Endpoint, SigningKey, Sim};
@@ -36,7 +37,6 @@ use shared::{
     clock::{Clock, ManualClock},
     config::Config,
     ids::IdSource,
-    router,
 };
 use tempfile::TempDir;
 use time::macros::datetime;
@@ -102,6 +102,8 @@ pub(crate) struct Wishes {
     pub(crate) shaky_table: bool,
     /// Mux may be called as often as the real one, and no more.
     pub(crate) rate_limit: bool,
+    /// Roles of functions in the place of those of `template.yaml`.
+    pub(crate) roles: Option<Roles>,
     /// Variables that replace the usual ones.
     pub(crate) variables: Vec<(&'static str, &'static str)>,
 }
@@ -152,7 +154,7 @@ impl TestApp {
         let smtp = wishes.mail.then(|| format!("smtp://{smtp}"));
         let variables = variables(&wishes, &reached, &url, smtp);
         let app = assemble(&variables, clock.clone(), &reached, 0);
-        let router = router::all(Arc::clone(&app));
+        let router = permissions::router(Arc::clone(&app));
         let faults = Faults::default();
         let sign_ins = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&sign_ins);
@@ -197,6 +199,13 @@ impl TestApp {
         assemble(&self.variables, clock, &self.reached, number << 40)
     }
 
+    /// The same with another variable.
+    pub(crate) fn instance_with(&self, number: u64, name: &'static str, value: String) -> App {
+        let mut variables = self.variables.clone();
+        variables.insert(name, value);
+        assemble(&variables, self.clock.clone(), &self.reached, number << 40)
+    }
+
     /// How often the sign-in service was asked for its keys.
     pub(crate) fn sign_ins(&self) -> usize {
         self.sign_ins.load(Ordering::SeqCst)
@@ -205,6 +214,11 @@ impl TestApp {
     /// Clients of the table and the queue themselves.
     pub(crate) fn clients(&self) -> Clients {
         unhurried(&self.aws)
+    }
+
+    /// In which its functions act.
+    pub(crate) fn roles(&self) -> &Roles {
+        &self.reached.roles
     }
 
     /// Every item of the table, as text: for what must not stand there.
@@ -223,6 +237,7 @@ impl Drop for TestApp {
         if !std::thread::panicking() {
             self.faults.check_used();
             assert_eq!(self.canaries.found(), None);
+            assert_eq!(self.reached.roles.take_denied(), []);
         }
     }
 }
@@ -298,6 +313,7 @@ fn reached(wishes: &Wishes, aws: &Aws) -> Aws {
         dynamodb: reach(wishes.no_table, aws.dynamodb),
         sqs: reach(wishes.no_queue, aws.sqs),
         queue_url: aws.queue_url.clone(),
+        roles: wishes.roles.clone().unwrap_or_else(|| aws.roles.clone()),
     }
 }
 
