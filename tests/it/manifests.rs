@@ -6,10 +6,15 @@ use std::{
     fs,
 };
 
+use axum::{body::Body, http::Request};
 use serde_json::{Map, Value};
 use shared::router::Deployable;
+use tower::ServiceExt;
 
-use crate::tidy::{read, root, variables};
+use crate::{
+    support::{ORIGIN, TestApp},
+    tidy::{read, root, variables},
+};
 
 /// Variables that `template.yaml` does not set, and why.
 const NOT_ON_LAMBDA: [(&str, &str); 8] = [
@@ -225,6 +230,36 @@ fn nothing_in_a_function_is_misspelt() {
                 "{what}"
             );
         }
+    }
+}
+
+/// On Lambda the gateway answers preflights in the place of the router, and replaces its headers.
+#[tokio::test]
+async fn the_gateway_allows_the_pages_what_the_router_allows() {
+    let test = TestApp::new().await;
+    let preflight = Request::options("/api/assets")
+        .header("origin", ORIGIN)
+        .header("access-control-request-method", "GET")
+        .body(Body::empty());
+    let answer = test.router.clone().oneshot(preflight.unwrap()).await;
+    let plain = Request::get("/api/health").header("origin", ORIGIN);
+    let plain = plain.body(Body::empty()).unwrap();
+    let plain = test.router.clone().oneshot(plain).await.unwrap();
+    let mut answered = answer.unwrap().into_parts().0.headers;
+    answered.extend(plain.into_parts().0.headers);
+    let template = template();
+    let gateway = &template["Resources"]["Api"]["Properties"]["DefinitionBody"];
+    let gateway = &gateway["x-amazon-apigateway-cors"];
+    for (key, header) in [
+        ("allowMethods", "access-control-allow-methods"),
+        ("allowHeaders", "access-control-allow-headers"),
+        ("exposeHeaders", "access-control-expose-headers"),
+    ] {
+        let router = answered[header].to_str().unwrap().split(',');
+        let router: BTreeSet<&str> = router.collect();
+        let listed = gateway[key].as_array().unwrap().iter();
+        let listed: BTreeSet<&str> = listed.map(|it| it.as_str().unwrap()).collect();
+        assert_eq!(listed, router, "{key}");
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use shared::metrics::Metric;
+use shared::{metrics::Metric, router::Deployable};
 
 use crate::{
     manifests::{resources, template},
@@ -51,6 +51,49 @@ fn every_alert_of_the_catalogue_has_an_alarm_that_goes_where_it_says() {
         }
     }
     assert_eq!(alarmed, catalogue());
+}
+
+/// Conditions of the form `Metric` > 1,800.
+#[test]
+fn an_alarm_has_the_bound_that_the_catalogue_says() {
+    let playbook = read(PLAYBOOK);
+    let mut compared = 0;
+    for (name, alarm) in resources(&template(), "AWS::CloudWatch::Alarm") {
+        let properties = &alarm["Properties"];
+        let (Some(metric), Some(alert)) = (
+            properties["MetricName"].as_str(),
+            alarm["Metadata"]["Alerts"][0].as_str(),
+        ) else {
+            continue;
+        };
+        let row = playbook.lines().find(|it| {
+            it.starts_with(&format!("| `{alert}`")) && it.contains(&format!("`{metric}` > "))
+        });
+        let Some(row) = row else { continue };
+        let bound = row.split(&format!("`{metric}` > ")).nth(1).unwrap();
+        let digits = bound.split(|it: char| !it.is_ascii_digit() && it != ',');
+        let digits = digits.map(|it| it.replace(',', "")).next().unwrap();
+        let bound: u64 = digits.parse().unwrap();
+        if !row.contains(" days |") {
+            assert_eq!(properties["Threshold"], bound, "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 15, "{compared}");
+}
+
+#[test]
+fn the_alarm_of_failing_jobs_looks_at_each_of_them() {
+    let alarm = &template()["Resources"]["JobFailing"]["Properties"]["Metrics"];
+    let metrics = alarm.as_array().unwrap().iter();
+    let jobs = metrics.filter_map(|it| {
+        let dimension = &it["MetricStat"]["Metric"]["Dimensions"][0];
+        Some(dimension["Value"].as_str()?.to_owned())
+    });
+    let scheduled = Deployable::ALL.into_iter();
+    let scheduled = scheduled.filter(|it| it.schedule().is_some());
+    let scheduled: BTreeSet<String> = scheduled.map(|it| it.name().to_owned()).collect();
+    assert_eq!(jobs.collect::<BTreeSet<_>>(), scheduled);
 }
 
 /// Metrics of the code, and those that the template counts in logs.

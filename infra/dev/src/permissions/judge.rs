@@ -50,7 +50,8 @@ pub(super) fn judge(policies: &Policies, records: &[Record]) -> Verdict {
             let unused = right.actions.iter().filter(|action| {
                 let only_deployed = ONLY_DEPLOYED.iter().any(|(it, _)| it == *action);
                 let done = |it: &&Record| it.action == **action && right.statement.is_about_key(it);
-                !only_deployed && !(needed && own.iter().any(|it| done(it)))
+                let used = needed && own.iter().any(done);
+                !only_deployed && !used
             });
             for action in unused {
                 let right = line(function, action, right.resource, right.pattern);

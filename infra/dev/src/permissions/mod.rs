@@ -40,8 +40,9 @@ tokio::task_local! {
 }
 
 /// Works in the role of a function.
-pub async fn within<T>(function: Deployable, work: impl Future<Output = T>) -> T {
-    ROLE.scope(function, work).await
+pub fn within<T>(function: Deployable, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    // What it wraps is large.
+    ROLE.scope(function, Box::pin(work))
 }
 
 /// All functions in one router, each of them in its own role.

@@ -97,14 +97,11 @@ fn statement(it: &Value) -> anyhow::Result<Statement> {
     let actions = texts(&it["Action"])?;
     let whole = actions.iter().find(|it| it.contains('*'));
     ensure!(whole.is_none(), "an action with a wildcard: {actions:?}");
-    let resources = match &it["Resource"] {
-        Value::Array(all) => all.iter().map(resource).collect(),
-        one => vec![resource(one)],
-    };
-    let keys = match &it["Condition"] {
-        Value::Null => None,
-        condition => Some(keys(condition)?),
-    };
+    let resources = each(&it["Resource"]).into_iter().map(resource).collect();
+    let condition = &it["Condition"];
+    let keys = (!condition.is_null())
+        .then(|| keys(condition))
+        .transpose()?;
     Ok(Statement {
         actions,
         resources,
@@ -124,23 +121,21 @@ fn keys(condition: &Value) -> anyhow::Result<Vec<String>> {
 }
 
 fn texts(value: &Value) -> anyhow::Result<Vec<String>> {
-    let text = |it: &Value| it.as_str().map(str::to_owned);
-    let all: Option<Vec<String>> = match value {
-        Value::Array(all) => all.iter().map(text).collect(),
-        one => text(one).map(|it| vec![it]),
-    };
-    all.with_context(|| format!("neither a text nor a list of texts: {value}"))
+    let texts = each(value).into_iter().map(|it| it.as_str());
+    let texts: Option<Vec<String>> = texts.map(|it| it.map(str::to_owned)).collect();
+    texts.with_context(|| format!("neither a text nor a list of texts: {value}"))
+}
+
+/// The values of a list; anything else is one by itself.
+fn each(value: &Value) -> Vec<&Value> {
+    let list = value.as_array().map(|all| all.iter().collect());
+    list.unwrap_or_else(|| vec![value])
 }
 
 fn resource(it: &Value) -> Resource {
-    let attribute = match &it["Fn::GetAtt"] {
-        Value::Array(parts) => parts
-            .iter()
-            .filter_map(Value::as_str)
-            .collect::<Vec<_>>()
-            .join("."),
-        one => one.as_str().unwrap_or_default().to_owned(),
-    };
+    let parts = each(&it["Fn::GetAtt"]).into_iter();
+    let parts: Vec<&str> = parts.filter_map(Value::as_str).collect();
+    let attribute = parts.join(".");
     let index = it["Fn::Sub"].as_str();
     let index = index.and_then(|it| it.strip_prefix("${Table.Arn}/index/"));
     match (attribute.as_str(), index) {
