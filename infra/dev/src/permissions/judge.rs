@@ -148,7 +148,7 @@ pub(super) fn line(function: &str, action: &str, resource: &Resource, key: Optio
 mod tests {
     use super::*;
 
-    const TEMPLATE: &str = r##"
+    const TEMPLATE: &str = r#"
 Resources:
   Ops:
     Type: AWS::Serverless::Function
@@ -166,7 +166,7 @@ Resources:
             - Effect: Allow
               Action: secretsmanager:GetSecretValue
               Resource: {Ref: Secret}
-"##;
+"#;
 
     fn used(action: &str, resource: Resource, key: Option<&str>) -> Record {
         Record {
