@@ -75,6 +75,7 @@ async fn measure(count: usize) {
         dynamodb: behind(aws.dynamodb).await,
         sqs: aws.sqs,
         queue_url: aws.queue_url.clone(),
+        roles: aws.roles.clone(),
     };
     let app = app(&slow, &clock);
     let (began, mut settled, mut runs) = (Instant::now(), 0, 0);

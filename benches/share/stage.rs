@@ -7,6 +7,7 @@ use axum::{Router, body::Body, extract::State, http::Request, routing::get};
 use dev::{
     aws::{Aws, TABLE},
     issuer::{Issuer, PEOPLE},
+    permissions::Roles,
     settings,
 };
 use muxsim::SigningKey;
@@ -58,6 +59,7 @@ impl Settings {
             dynamodb: self.dynamodb,
             sqs: self.dynamodb,
             queue_url: self.variables["DEAD_LETTER_QUEUE_URL"].clone(),
+            roles: Roles::deployed().unwrap(),
         };
         app(&self.variables, &aws)
     }

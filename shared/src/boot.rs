@@ -267,7 +267,7 @@ pub fn timeouts() -> TimeoutConfig {
 
 /// Opens the connection to the table: its handshake costs a small Lambda more than a request does.
 /// What fails here will fail, or not, when it is needed.
-async fn warm(app: &App) {
+pub async fn warm(app: &App) {
     if app.federation.as_ref().is_some_and(|it| !it.has_token()) {
         return; // nobody has vouched for this function yet
     }

@@ -47,7 +47,7 @@ async fn portal() -> (TestApp, Sts, Router) {
     let clients = test
         .aws
         .federated(&url, role, test.clock.clone(), patience());
-    let router = router::all(test.instance_with(clients));
+    let router = router::all(test.instance_reaching(clients));
     (test, sts, router)
 }
 

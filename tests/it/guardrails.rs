@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use time::ext::NumericalDuration;
 
 use crate::support::{
-    Actor, CRON, Caller, PLENTY, TestApp,
+    Actor, CRON, Caller, PLENTY, TestApp, Wishes,
     actors::order,
     answer::text,
     viewer::{addresses, claims, clip},
@@ -179,4 +179,38 @@ async fn much_traffic_at_mux_has_budgets_looked_at_within_a_minute() {
     assert_eq!(test.count_events("budget.reached").await, before);
     test.woken("watch").await.ok();
     assert_eq!(test.count_events("webhook.unmatched").await, 0);
+}
+
+#[tokio::test]
+async fn what_could_not_be_done_within_the_hour_is_done_when_mux_tells_of_much_traffic() {
+    let variables = vec![
+        CRON,
+        PLENTY,
+        ("BUDGETS", "all=0.0001"),
+        ("GUARDRAILS", ENFORCED),
+    ];
+    let test = TestApp::with(Wishes {
+        shaky_table: true,
+        variables,
+        ..Wishes::default()
+    })
+    .await;
+    let link = film(&test).await;
+    watch(&test, &link).await;
+    test.clock.advance(1.days());
+    test.table.never(Some("GUARDRAILS"));
+    let _ = test.woken("usage").await;
+    test.table.never(None);
+    assert_eq!(test.count_events("guardrail.began").await, 0);
+    let body = json!({
+        "type": "video.delivery.high_traffic", "id": "much-more-traffic",
+        "created_at": "2026-01-06T09:20:00.000000Z",
+        "object": {"type": "delivery", "id": "much"},
+        "environment": {"name": "Development", "id": "muxsim"},
+        "data": {"id": "much", "threshold": 1, "timeframe": [0, 1], "data": []},
+        "request_id": null, "accessor": null, "accessor_source": null, "attempts": [],
+    });
+    assert_eq!(test.webhook(&body).await.ok()["outcome"], "ignored");
+    test.woken("watch").await.ok();
+    assert!(test.count_events("guardrail.began").await > 0);
 }

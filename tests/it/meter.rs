@@ -1,10 +1,11 @@
 //! The meter: what is counted is written seldom, and counts once.
 
 use axum::Router;
+use dev::permissions;
 use shared::{
     clock::Clock,
     meter::{self, Counter},
-    router,
+    router::Deployable,
 };
 use time::{Duration, OffsetDateTime, ext::NumericalDuration};
 
@@ -21,7 +22,7 @@ async fn metered() -> TestApp {
 
 /// Instances beside the one that everybody asks.
 fn others(test: &TestApp) -> Vec<Router> {
-    let other = |number| router::all(test.instance(test.clock.clone(), number));
+    let other = |number| permissions::router(test.instance(test.clock.clone(), number));
     (1..3).map(other).collect()
 }
 
@@ -60,7 +61,8 @@ async fn an_instance_writes_once_a_minute_however_often_it_is_asked_and_nothing_
     assert_eq!(test.table.noted(), 4, "what was left, and two minutes");
     // It is 9:05:40.
     for _ in 0..20 {
-        shared::shares::retire(&test.app).await.unwrap();
+        let run = shared::shares::retire(&test.app);
+        permissions::within(Deployable::Retire, run).await.unwrap();
         test.clock.advance(60.seconds());
     }
     let noted = test.table.noted();

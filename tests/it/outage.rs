@@ -2,12 +2,12 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
+use dev::permissions;
 use serde_json::Value;
 use shared::{
     app::App,
     clock::Clock,
     resilience::{self, Tally, Vendor},
-    router,
 };
 use time::{Duration, OffsetDateTime, ext::NumericalDuration};
 use tokio::task::LocalSet;
@@ -41,7 +41,7 @@ async fn insists(
     seen: Rc<RefCell<Vec<Seen>>>,
 ) {
     let _awake = awake;
-    let router = router::all(app);
+    let router = permissions::router(app);
     // Not all in one moment.
     timeline
         .pause(EVERY * i32::try_from(number).unwrap() / 50)

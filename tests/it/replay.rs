@@ -2,11 +2,13 @@
 
 use std::time::Duration as StdDuration;
 
+use dev::permissions;
 use futures::join;
 use serde_json::{Value, json};
 use shared::{
     clock::Clock,
     dlq, jobs,
+    router::Deployable,
     store::{
         Reads,
         keys::{self, Cases},
@@ -230,8 +232,9 @@ async fn a_run_that_is_killed_half_way_loses_nothing() {
         let test = shaky().await;
         let (id, _) = missed(&test, "Killed").await;
         let life = StdDuration::from_millis(millis);
+        let run = permissions::within(Deployable::DlqReplay, dlq::replay(&test.app));
         // Wherever it is then, it is dropped.
-        let _ = tokio::time::timeout(life, dlq::replay(&test.app)).await;
+        let _ = tokio::time::timeout(life, run).await;
         // Once more, because a call of the killed run may have reached the queue after its end.
         for _ in 0..2 {
             test.clock.advance(2.minutes());

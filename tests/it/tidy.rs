@@ -238,7 +238,7 @@ fn every_route_leads_to_its_function_on_vercel() {
 }
 
 /// The names that `config.rs` reads: every text there that looks like a variable.
-fn variables() -> Vec<String> {
+pub(crate) fn variables() -> Vec<String> {
     let text = read("shared/src/config.rs");
     let code = text.split("#[cfg(test)]").next().unwrap();
     let mut names: Vec<String> = code
@@ -254,7 +254,7 @@ fn variables() -> Vec<String> {
     names
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 

@@ -71,6 +71,7 @@ pub(crate) fn variables() -> Vec<(&'static str, String)> {
         dynamodb: ([127, 0, 0, 1], 9).into(),
         sqs: ([127, 0, 0, 1], 9).into(),
         queue_url: "http://127.0.0.1:9/queue".to_owned(),
+        roles: dev::permissions::Roles::default(),
     };
     settings::variables("http://127.0.0.1:9", &aws, &KEY)
         .into_iter()

@@ -33,6 +33,8 @@ use time::OffsetDateTime;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::permissions::{self, Roles};
+
 /// The names that the local stack uses.
 pub const TABLE: &str = "motion-mavericks";
 pub const QUEUE: &str = "webhook-dead-letters";
@@ -50,6 +52,8 @@ pub struct Aws {
     pub sqs: SocketAddr,
     /// Where dead letters go.
     pub queue_url: String,
+    /// In which functions act on both.
+    pub roles: Roles,
 }
 
 impl Aws {
@@ -76,6 +80,7 @@ impl Aws {
             dynamodb: dynamodb.local_addr()?,
             sqs: sqs.local_addr()?,
             queue_url: String::new(),
+            roles: Roles::deployed()?,
         };
         let stopped = stop.clone();
         let table = database.clone();
@@ -136,8 +141,10 @@ impl Aws {
     pub fn clients_within(&self, timeouts: &TimeoutConfig) -> Clients {
         let dynamodb = dynamodb_config().endpoint_url(format!("http://{}", self.dynamodb));
         let dynamodb = dynamodb.timeout_config(timeouts.clone());
+        let dynamodb = dynamodb.http_client(permissions::guarded(self.roles.clone()));
         let sqs = sqs_config().endpoint_url(format!("http://{}", self.sqs));
         let sqs = sqs.timeout_config(timeouts.clone());
+        let sqs = sqs.http_client(permissions::guarded(self.roles.clone()));
         Clients {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),

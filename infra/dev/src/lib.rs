@@ -12,6 +12,7 @@ pub mod cost_explorer;
 pub mod demo;
 pub mod issuer;
 pub mod mail;
+pub mod permissions;
 mod proxy;
 pub mod replay;
 pub mod rotate;

@@ -14,6 +14,7 @@ use dev::{
     chaos::{self, Chaos},
     console::Console,
     demo::{self, Demo},
+    permissions::command::{self as permissions, Permissions},
     replay::{self, Replay},
     rotate::{self, Rotate},
     settings,
@@ -49,6 +50,7 @@ enum Command {
     Rotate(Rotate),
     /// Live through thousands of seeded histories of faults and crashes, and check how each ends.
     Simulate(Simulate),
+    Permissions(Permissions),
     /// Start the stand-ins alone, for functions that run elsewhere (`cargo lambda watch`).
     Services {
         /// Where `cargo lambda watch` answers; pages and webhooks are led there.
@@ -128,6 +130,7 @@ async fn main() -> ExitCode {
             log("off");
             simulation::run(&console, simulate).await
         }
+        Command::Permissions(wanted) => permissions::run(&console, &wanted),
         Command::Demo(demo) => {
             log("error");
             tokio::select! {

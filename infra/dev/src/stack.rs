@@ -27,7 +27,9 @@ use shared::{
     config::Config,
     costs, dlq,
     ids::IdSource,
-    reconcile, router, shares, telemetry, vendors,
+    reconcile,
+    router::Deployable,
+    shares, telemetry, vendors,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -44,7 +46,7 @@ use crate::{
     cost_explorer::CostExplorer,
     issuer::Issuer,
     mail::MailBox,
-    proxy, settings,
+    permissions, proxy, settings,
 };
 
 /// How long requests that are under way may take when the stack ends: a player keeps connections open.
@@ -172,7 +174,7 @@ impl Stack {
                 let explorer = aws::explorer(&format!("{url}/cost-explorer"));
                 let app = app(lookup, &aws, explorer, Arc::clone(&clock))?;
                 schedule(&app, &stop, &mut tasks);
-                address::told_by(router::all(app), address::peer)
+                address::told_by(permissions::router(app), address::peer)
             }
             Some(functions) => proxy::router(functions),
         };
@@ -273,40 +275,34 @@ fn told(clock: &Arc<dyn Clock>) -> muxsim::Clock {
     Arc::new(move || clock.now())
 }
 
-/// Wakes every job as often as schedules do in a deployment.
+/// Wakes every job as often as schedules do in a deployment, each in its own role.
 fn schedule(app: &App, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+    use Deployable::{AuditSeal, DlqReplay, Reconcile, Retire, Usage, Watch};
     const MINUTE: time::Duration = time::Duration::MINUTE;
-    let given = || (app.clone(), stop.clone());
-    let (job, stopped) = given();
-    tasks.spawn(every(MINUTE, job, stopped, async |it| {
+    let given = |job| (job, app.clone(), stop.clone());
+    tasks.spawn(every(MINUTE, given(DlqReplay), async |it| {
         dlq::replay(it).await.map(drop)
     }));
-    let (job, stopped) = given();
-    tasks.spawn(every(MINUTE, job, stopped, async |it| {
+    tasks.spawn(every(MINUTE, given(Retire), async |it| {
         shares::retire(it).await.map(drop)
     }));
-    let (job, stopped) = given();
-    tasks.spawn(every(5 * MINUTE, job, stopped, async |it| {
+    tasks.spawn(every(5 * MINUTE, given(Reconcile), async |it| {
         reconcile::reconcile(it).await.map(drop)
     }));
-    let (job, stopped) = given();
-    tasks.spawn(every(5 * MINUTE, job, stopped, async |it| {
+    tasks.spawn(every(5 * MINUTE, given(AuditSeal), async |it| {
         audit::seal(it).await.map(drop)
     }));
-    let (job, stopped) = given();
-    tasks.spawn(every(MINUTE, job, stopped, async |it| {
+    tasks.spawn(every(MINUTE, given(Watch), async |it| {
         vendors::watch(it).await.map(drop)
     }));
-    let (job, stopped) = given();
-    tasks.spawn(every(60 * MINUTE, job, stopped, async |it| {
+    tasks.spawn(every(60 * MINUTE, given(Usage), async |it| {
         costs::usage(it).await.map(drop)
     }));
 }
 
 async fn every<E: Error + 'static>(
     pause: time::Duration,
-    app: App,
-    stop: CancellationToken,
+    (function, app, stop): (Deployable, App, CancellationToken),
     job: impl AsyncFn(&App) -> Result<(), E>,
 ) {
     loop {
@@ -314,7 +310,7 @@ async fn every<E: Error + 'static>(
             () = app.clock.pause(pause) => {}
             () = stop.cancelled() => return,
         }
-        if let Err(error) = job(&app).await {
+        if let Err(error) = permissions::within(function, job(&app)).await {
             tracing::error!(error = telemetry::chain(&error), "a job failed");
         }
     }

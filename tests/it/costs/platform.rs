@@ -1,5 +1,7 @@
 //! What the portal itself uses of AWS: counted where it is spent, and in the report as it was charged.
 
+use dev::permissions;
+use shared::router::Deployable;
 use time::ext::NumericalDuration;
 
 use super::{ALL, dana, film, learnt, rows};
@@ -103,7 +105,8 @@ async fn calls_of_functions_and_of_the_queue_are_counted_each_once() {
 async fn a_run_that_a_schedule_wakes_is_a_call_of_its_function() {
     let test = charged().await;
     for _ in 0..4 {
-        shared::vendors::watch(&test.app).await.unwrap();
+        let run = shared::vendors::watch(&test.app);
+        permissions::within(Deployable::Watch, run).await.unwrap();
         test.clock.advance(1.minutes());
     }
     told(&test).await;
@@ -117,7 +120,7 @@ async fn a_day_that_is_told_again_counts_once_and_what_comes_late_is_added() {
     let test = charged().await;
     test.ada().get("/api/assets").await.ok();
     let late = test.instance(test.clock.clone(), 1);
-    let late = shared::router::all(late);
+    let late = permissions::router(late);
     test.anonymous().by(&late).get("/api/health").await.ok();
     test.clock.advance(1.minutes());
     test.table.without(Some("METER#"));

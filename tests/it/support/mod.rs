@@ -29,6 +29,7 @@ use dev::{
     cost_explorer::CostExplorer,
     issuer::Issuer,
     mail::MailBox,
+    permissions::{self, Roles},
     settings,
 };
 use muxsim::{Endpoint, SigningKey, Sim};
@@ -39,7 +40,6 @@ use shared::{
     config::Config,
     costs::Explorer,
     ids::IdSource,
-    router,
     secrets::Source,
 };
 use tempfile::TempDir;
@@ -115,6 +115,8 @@ pub(crate) struct Wishes {
     pub(crate) rate_limit: bool,
     /// There is a Cost Explorer, `TestApp::cost_explorer`.
     pub(crate) cost_explorer: bool,
+    /// Roles of functions in the place of those of `template.yaml`.
+    pub(crate) roles: Option<Roles>,
     /// Variables that replace the usual ones.
     pub(crate) variables: Vec<(&'static str, &'static str)>,
 }
@@ -168,7 +170,7 @@ impl TestApp {
         let at = format!("{url}/cost-explorer");
         let explorer = wishes.cost_explorer.then(|| aws::explorer(&at));
         let app = assemble(&variables, clock.clone(), &reached, 0, explorer.clone());
-        let router = router::all(Arc::clone(&app));
+        let router = permissions::router(Arc::clone(&app));
         let faults = Faults::default();
         let sign_ins = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&sign_ins);
@@ -224,7 +226,7 @@ impl TestApp {
     }
 
     /// The same, reaching AWS by these.
-    pub(crate) fn instance_with(&self, clients: Clients) -> App {
+    pub(crate) fn instance_reaching(&self, clients: Clients) -> App {
         let clock: Arc<dyn Clock> = self.clock.clone();
         let config = Config::read(|name| self.variables.get(name).cloned()).unwrap();
         let ids = IdSource::new(Arc::clone(&clock), counted(7 << 40));
@@ -252,6 +254,20 @@ impl TestApp {
         &self.variables[name]
     }
 
+    /// The same with another variable.
+    pub(crate) fn instance_with(&self, number: u64, name: &'static str, value: String) -> App {
+        let mut variables = self.variables.clone();
+        variables.insert(name, value);
+        let explorer = self.explorer.clone();
+        assemble(
+            &variables,
+            self.clock.clone(),
+            &self.reached,
+            number << 40,
+            explorer,
+        )
+    }
+
     /// How often the sign-in service was asked for its keys.
     pub(crate) fn sign_ins(&self) -> usize {
         self.sign_ins.load(Ordering::SeqCst)
@@ -260,6 +276,11 @@ impl TestApp {
     /// Clients of the table and the queue themselves.
     pub(crate) fn clients(&self) -> Clients {
         unhurried(&self.aws)
+    }
+
+    /// In which its functions act.
+    pub(crate) fn roles(&self) -> &Roles {
+        &self.reached.roles
     }
 
     /// Every item of the table, as text: for what must not stand there.
@@ -278,6 +299,7 @@ impl Drop for TestApp {
         if !std::thread::panicking() {
             self.faults.check_used();
             assert_eq!(self.canaries.found(), None);
+            assert_eq!(self.reached.roles.take_denied(), []);
         }
     }
 }
@@ -365,6 +387,7 @@ fn reached(wishes: &Wishes, aws: &Aws) -> Aws {
         dynamodb: reach(wishes.no_table, aws.dynamodb),
         sqs: reach(wishes.no_queue, aws.sqs),
         queue_url: aws.queue_url.clone(),
+        roles: wishes.roles.clone().unwrap_or_else(|| aws.roles.clone()),
     }
 }
 

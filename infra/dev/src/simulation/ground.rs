@@ -10,7 +10,7 @@ use sqs_lite::Sqs;
 use time::macros::datetime;
 
 use super::{chronicle::Chronicle, mutant::Mutant, weather::Weather};
-use crate::aws::millis;
+use crate::{aws::millis, permissions::Roles};
 
 /// Everything that outlives a process.
 pub(super) struct Ground {
@@ -22,6 +22,8 @@ pub(super) struct Ground {
     /// The queue's own HTTP surface.
     pub(super) queue: Router,
     pub(super) mutant: Option<Mutant>,
+    /// In which the product acts on the table and the queue.
+    pub(super) roles: Roles,
     entropy: Mutex<(u32, StdRng)>,
 }
 
@@ -39,6 +41,7 @@ impl Ground {
             queue: sqs.clone().router(),
             sqs,
             mutant,
+            roles: Roles::deployed()?,
             entropy: Mutex::new((0, StdRng::seed_from_u64(seed))),
         })
     }

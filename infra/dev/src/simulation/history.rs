@@ -6,12 +6,12 @@ use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnord
 use muxsim::{Fault, Faults};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::json;
-use shared::{dlq, reconcile};
+use shared::{dlq, reconcile, router::Deployable};
 use time::Duration;
 use tower::ServiceExt;
 
 use super::{invariants, people::Clip, portal::Role, table, weather::Service, world::World};
-use crate::{aws::QUEUE, issuer::PEOPLE};
+use crate::{aws::QUEUE, issuer::PEOPLE, permissions};
 
 /// How many videos and steps a history has.
 const CLIPS: std::ops::RangeInclusive<usize> = 1..=4;
@@ -226,7 +226,10 @@ async fn replay(world: &World, role: Role) -> anyhow::Result<()> {
     let process = world.portal.process(role)?;
     let done = world
         .portal
-        .within(&process, dlq::replay(&process.app))
+        .within(
+            &process,
+            permissions::within(Deployable::DlqReplay, dlq::replay(&process.app)),
+        )
         .await;
     world.ground.chronicle.count("replay runs");
     world
@@ -239,6 +242,7 @@ async fn replay(world: &World, role: Role) -> anyhow::Result<()> {
 async fn reconcile(world: &World, role: Role) -> anyhow::Result<()> {
     let process = world.portal.process(role)?;
     let work = reconcile::reconcile(&process.app);
+    let work = permissions::within(Deployable::Reconcile, work);
     let done = world.portal.within(&process, work).await;
     world.ground.chronicle.count("reconcile runs");
     world

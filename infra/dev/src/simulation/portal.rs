@@ -22,13 +22,12 @@ use shared::{
     clock::Clock,
     config::Config,
     ids::IdSource,
-    router,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{ground::Ground, invariants, mutant::Mutant, weather::Service, wire::Wire};
-use crate::{aws, settings};
+use crate::{aws, permissions, settings};
 
 /// The page that all requests come from.
 pub(super) const ORIGIN: &str = "https://portal.example";
@@ -99,7 +98,7 @@ impl Portal {
         let app = self.boot(number, &death)?;
         let process = Process {
             number,
-            router: router::all(Arc::clone(&app)),
+            router: permissions::router(Arc::clone(&app)),
             app,
             death: death.clone(),
         };

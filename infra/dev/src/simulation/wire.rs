@@ -64,6 +64,10 @@ impl Wire {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default();
         let body = request.body().bytes().unwrap_or_default();
+        if let Err(denied) = self.ground.roles.check(target, body) {
+            self.ground.chronicle.broke("roles", denied.to_string());
+            return Ok(of(refusal(400, &denied.body())));
+        }
         // Calls of several invocations meet in whatever order the seed wants.
         for _ in 0..self.ground.weather.pauses() {
             tokio::task::yield_now().await;
