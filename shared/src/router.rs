@@ -22,7 +22,7 @@ use crate::{
     http::BODY_LIMIT,
     incidents, limits, meter,
     problem::{self, Kind, Problem},
-    reconcile, shares,
+    reconcile, restores, shares,
     slo::{self, Objective},
     telemetry::{self, Answering},
     traces, uploads, vendors, webhooks,
@@ -183,6 +183,7 @@ impl Deployable {
                 reconcile::operators_routes(),
                 assets::operators_routes(),
                 incidents::routes(),
+                restores::routes(),
             ]
             .into_iter()
             .flatten()

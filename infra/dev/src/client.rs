@@ -54,7 +54,7 @@ impl Client {
         Answer::of(request.send().await, began).await
     }
 
-    async fn session(&self, person: &str) -> anyhow::Result<String> {
+    pub(crate) async fn session(&self, person: &str) -> anyhow::Result<String> {
         let sign_in = self.http.post(format!("{}/sign-in/session", self.url));
         let sign_in = sign_in
             .header(header::ORIGIN, &self.url)

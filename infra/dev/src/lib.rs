@@ -13,6 +13,7 @@ pub mod issuer;
 pub mod mail;
 mod proxy;
 pub mod replay;
+pub mod restore;
 pub mod settings;
 pub mod simulation;
 pub mod stack;

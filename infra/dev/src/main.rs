@@ -14,6 +14,7 @@ use dev::{
     console::Console,
     demo::{self, Demo},
     replay::{self, Replay},
+    restore::{self, CompareTables, RestoreDrill},
     simulation::{self, Simulate},
     stack::{Place, Stack},
 };
@@ -42,6 +43,8 @@ enum Command {
     Demo(Demo),
     Replay(Replay),
     Chaos(Chaos),
+    RestoreDrill(RestoreDrill),
+    CompareTables(CompareTables),
     /// Live through thousands of seeded histories of faults and crashes, and check how each ends.
     Simulate(Simulate),
     /// Start the stand-ins alone, for functions that run elsewhere (`cargo lambda watch`).
@@ -99,6 +102,17 @@ async fn main() -> ExitCode {
                 outcome = chaos::run(&console, &chaos) => outcome,
                 _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
             }
+        }
+        Command::RestoreDrill(drill) => {
+            log("off");
+            tokio::select! {
+                outcome = restore::run(&console, &drill) => outcome,
+                _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+            }
+        }
+        Command::CompareTables(tables) => {
+            log("error");
+            restore::compare(&console, &tables).await
         }
         Command::Simulate(simulate) => {
             log("off");
