@@ -23,7 +23,7 @@ use crate::support::{CRON, ORIGIN, TestApp, Wishes};
 /// Each of the programs. What it is asked goes to standard error and into `$CALLS`; it fails where that
 /// holds `$FAIL`, and interrupts who called it where it holds `$INTERRUPT`. A release makes the portal
 /// ill in the way of `$ILL`, and going back heals it, unless `$INCURABLE`.
-const STUB: &str = r#"#!/bin/sh
+const STUB: &str = r##"#!/bin/sh
 line="$(basename "$0") $*"
 echo "$line" >&2
 [ -z "$CALLS" ] || echo "$line" >> "$CALLS"
@@ -43,7 +43,7 @@ case "$line" in
   "vercel deploy"*) echo "$PREVIEW" ;;
 esac
 if has "$INTERRUPT"; then kill -TERM "$PPID"; fi
-"#;
+"##;
 
 /// A folder of stubs, to be put on the path.
 pub(crate) fn programs() -> TempDir {
@@ -210,8 +210,7 @@ async fn what_is_not_well_or_not_protected_any_more_is_gone_back_from() {
         let ended = stage.deploy(&[], &[("ILL", ill)]).await;
         ended.with(5, said);
         assert!(ended.said.contains("the version before (1111"), "{ill}");
-        let back =
-            "aws cloudformation deploy --stack-name portal --template-file /";
+        let back = "aws cloudformation deploy --stack-name portal --template-file /";
         assert!(ended.asked(&["sam deploy", "sam deploy", back]), "{ill}");
         assert!(!ended.calls.contains("s3 cp"), "it is no good version");
     }
@@ -244,11 +243,16 @@ async fn what_cannot_be_carried_out_changes_nothing() {
     }
     stage.deploy(&["--help"], &[]).await.with(0, "Ends with 0");
     for platform in ["aws", "vercel"] {
-        let dry = stage.deploy(&["--dry-run", "--platform", platform], &[]);
-        let dry = dry.await;
+        let options = ["--dry-run", "--platform", platform];
+        let dry = stage.deploy(&options, &[]).await;
         dry.with(0, "would");
-        assert!(dry.calls.lines().all(|it| it.starts_with("git ")
-            || it.starts_with("aws cloudformation describe-")), "{}", dry.calls);
+        assert!(
+            dry.calls
+                .lines()
+                .all(|it| it.starts_with("git ") || it.starts_with("aws cloudformation describe-")),
+            "{}",
+            dry.calls
+        );
     }
     let broken = stage.deploy(&[], &[("FAIL", "sam validate")]).await;
     broken.with(1, "phase validate failed: nothing was changed");
@@ -273,7 +277,10 @@ async fn going_back_by_hand_deploys_what_was_kept_and_asks_no_freeze() {
     let nobody = ("CRON_SECRET", "guessed");
     let ended = stage.deploy(&["--rollback"], &[nobody]).await;
     ended.with(0, "went back to 2222");
-    let order = ["aws s3 cp --only-show-errors s3://the-bucket/portal/before.yaml", "aws cloudformation deploy"];
+    let order = [
+        "aws s3 cp --only-show-errors s3://the-bucket/portal/before.yaml",
+        "aws cloudformation deploy",
+    ];
     assert!(ended.asked(&order), "{}", ended.calls);
     assert!(!ended.calls.contains("sam "));
     let nothing = stage.deploy(&["--rollback"], &[("FAIL", "s3 cp")]).await;
@@ -286,7 +293,11 @@ async fn on_vercel_a_deployment_is_proved_before_anybody_sees_it_and_once_more_a
     let vercel = &["--platform", "vercel"];
     let ended = stage.deploy(vercel, &[]).await;
     ended.with(0, "deployed, and well");
-    let order = ["vercel build --prod", "vercel deploy --prebuilt --prod --skip-domain", "vercel promote http"];
+    let order = [
+        "vercel build --prod",
+        "vercel deploy --prebuilt --prod --skip-domain",
+        "vercel promote http",
+    ];
     assert!(ended.asked(&order), "{}", ended.calls);
     let ill = ("ILL", "unprotected");
     let hidden = stage.deploy(vercel, &[ill, ("ILL_FROM", "deploy")]).await;

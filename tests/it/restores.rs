@@ -87,7 +87,10 @@ async fn a_link_that_was_taken_back_after_the_backup_plays_neither_before_nor_af
     let test = operated().await;
     let video = test.film("Restored").await;
     let kept = test.ada().share(&video, "Kept").await;
-    let lost = test.ada().share(&video, "Taken back after the backup").await;
+    let lost = test
+        .ada()
+        .share(&video, "Taken back after the backup")
+        .await;
     for link in [&kept, &lost] {
         test.clock.advance(1.seconds());
         test.open(link, None).await.ok();
