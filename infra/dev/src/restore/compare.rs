@@ -40,7 +40,7 @@ pub struct CompareTables {
 
 /// What was found.
 #[derive(Debug, Default, Serialize, PartialEq, Eq)]
-pub(super) struct Compared {
+pub(super) struct Found {
     /// Items of the restored table, and the digest of all.
     pub items: usize,
     pub digest: String,
@@ -73,12 +73,12 @@ pub async fn run(console: &Console, wanted: &CompareTables) -> anyhow::Result<()
     Ok(())
 }
 
-fn compared(restored: &Backup, places: &[&Place], live: &Backup) -> anyhow::Result<Compared> {
-    let mut found = Compared {
+fn compared(restored: &Backup, places: &[&Place], live: &Backup) -> anyhow::Result<Found> {
+    let mut found = Found {
         items: restored.items(),
         digest: restored.digest(),
         compared: places.len(),
-        ..Compared::default()
+        ..Found::default()
     };
     for place in places {
         let old = restored.item(place)?;
