@@ -164,7 +164,11 @@ impl Comparison {
     /// compared since, that begins at once.
     pub(super) fn due(self, now: OffsetDateTime, restored: Option<OffsetDateTime>) -> Option<Self> {
         if restored.is_some_and(|it| self.started_at < it || self.phase == Phase::Done) {
-            return Some(self.again(now));
+            // What was missing before says nothing of what is now.
+            return Some(Self {
+                suspects: BTreeSet::new(),
+                ..self.again(now)
+            });
         }
         let stuck = now - self.progressed_at >= STUCK;
         match self.phase {
@@ -248,6 +252,20 @@ mod tests {
             assert_eq!(next.suspects.len(), suspected, "{missing} of {here}");
             assert_eq!(next.missing.len(), 0);
         }
+    }
+
+    #[test]
+    fn in_a_restored_table_it_begins_at_once_and_what_was_missing_before_is_not_suspected() {
+        let (mut known, restored) = (ended(10, 2), NOON + Duration::MINUTE);
+        known.suspects = known.missing.clone();
+        let later = restored + Duration::MINUTE;
+        assert_eq!(known.clone().due(later, None), None, "not for a day");
+        let began = known.due(later, Some(restored)).unwrap();
+        assert_eq!((began.started_at, began.suspects.len()), (later, 0));
+        let goes_on = began.clone().due(later, Some(restored)).unwrap();
+        assert_eq!(goes_on, began, "it goes on where it is");
+        let first = Comparison::first(later, Some(restored));
+        assert!(first.due(later, Some(restored)).is_some());
     }
 
     #[test]
