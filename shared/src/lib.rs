@@ -35,6 +35,7 @@ pub mod polling;
 pub mod problem;
 pub mod reconcile;
 pub mod resilience;
+pub mod restores;
 pub mod router;
 pub mod secrets;
 pub mod shares;

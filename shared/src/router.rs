@@ -23,7 +23,7 @@ use crate::{
     http::BODY_LIMIT,
     incidents, limits, meter,
     problem::{self, Kind, Problem},
-    reconcile, secrets, shares,
+    reconcile, restores, secrets, shares,
     slo::{self, Objective},
     telemetry::{self, Answering},
     traces, uploads, vendors, webhooks,
@@ -184,6 +184,7 @@ impl Deployable {
                 reconcile::operators_routes(),
                 assets::operators_routes(),
                 incidents::routes(),
+                restores::routes(),
             ]
             .into_iter()
             .flatten()

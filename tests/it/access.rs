@@ -99,6 +99,18 @@ fn operators_table() -> Vec<Row> {
             || json!({"step": "acknowledge"}),
             row(Method::POST, "/api/ops/incidents/{id}", operators_of_none),
         ),
+        row(Method::GET, "/api/ops/restores", operators),
+        with(
+            || json!({"reason": "looked at"}),
+            row(Method::POST, "/api/ops/restores/release", operators),
+        ),
+        with(
+            || {
+                json!({"table": "restored", "items": 1, "digest": "0".repeat(64), "seconds": 1,
+                    "outcome": "restored"})
+            },
+            row(Method::POST, "/api/ops/restore-drills", makers_of_runs),
+        ),
         row(Method::GET, "/api/ops/dead-letters", operators),
         row(Method::GET, "/api/ops/dead-letters/{id}", operators_of_none),
         with(

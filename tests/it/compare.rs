@@ -59,7 +59,7 @@ async fn when_both_agree_nothing_is_found_and_nothing_is_written() {
         found,
         json!({
             "atMux": 2, "oursAtMux": 2, "here": 2, "healed": 0, "unknown": 0, "public": 0,
-            "undeleted": 0, "missing": 0, "linksEnded": 0, "linksIdle": 0, "linksUncut": 0, "stray": 0,
+            "undeleted": 0, "missing": 0, "linksEnded": 0, "linksWithdrawn": 0, "linksIdle": 0, "linksUncut": 0, "stray": 0,
             "failed": 0,
             "closedBy": {"webhook": 2}, "examples": [],
         })

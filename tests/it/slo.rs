@@ -2,15 +2,17 @@
 //! is spent.
 
 use std::{
-    env, fs,
-    os::unix::fs::PermissionsExt,
+    env,
     process::{Command, Output},
 };
 
 use serde_json::{Value, json};
 use time::ext::NumericalDuration;
 
-use crate::support::{Actor, CRON, Caller, PLENTY, TestApp, Wishes, actors::order, answer::text};
+use crate::{
+    deploy,
+    support::{Actor, CRON, Caller, ORIGIN, PLENTY, TestApp, Wishes, actors::order, answer::text},
+};
 
 async fn promising() -> TestApp {
     TestApp::with(Wishes {
@@ -248,14 +250,11 @@ async fn deploy(
     more: &'static [&'static str],
 ) -> Output {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/infra/scripts/deploy");
-    let programs = tempfile::tempdir().unwrap();
-    let sam = programs.path().join("sam");
-    fs::write(&sam, "#!/bin/sh\necho \"sam $*\" >&2\n").unwrap();
-    fs::set_permissions(&sam, fs::Permissions::from_mode(0o755)).unwrap();
+    let programs = deploy::programs();
     let path = env::var_os("PATH").unwrap();
     let mut command = Command::new(script);
     command
-        .args(["--url", &test.url])
+        .args(["--url", &test.url, "--origin", ORIGIN, "--pause", "0"])
         .args(more)
         .env_remove("CRON_SECRET")
         .env_remove("PORTAL_TOKEN")

@@ -237,9 +237,18 @@ pub(crate) async fn create_table(client: &aws_sdk_dynamodb::Client) -> anyhow::R
     if tables.table_names().iter().any(|it| it == TABLE) {
         return Ok(());
     }
+    create_bare_table(client, TABLE).await?;
+    set_up_table(client, TABLE).await
+}
+
+/// A table with its keys and indexes, as a restore leaves it.
+pub async fn create_bare_table(
+    client: &aws_sdk_dynamodb::Client,
+    name: &str,
+) -> anyhow::Result<()> {
     let mut call = client
         .create_table()
-        .table_name(TABLE)
+        .table_name(name)
         .billing_mode(BillingMode::PayPerRequest);
     for name in ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"] {
         call = call.attribute_definitions(
@@ -265,13 +274,18 @@ pub(crate) async fn create_table(client: &aws_sdk_dynamodb::Client) -> anyhow::R
         call = call.global_secondary_indexes(index);
     }
     call.send().await?;
+    Ok(())
+}
+
+/// What no restore brings back, as far as the stand-in has it.
+pub async fn set_up_table(client: &aws_sdk_dynamodb::Client, name: &str) -> anyhow::Result<()> {
     let expiry = TimeToLiveSpecification::builder()
         .attribute_name("expires")
         .enabled(true)
         .build()?;
     client
         .update_time_to_live()
-        .table_name(TABLE)
+        .table_name(name)
         .time_to_live_specification(expiry)
         .send()
         .await?;

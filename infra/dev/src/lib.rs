@@ -15,6 +15,7 @@ pub mod mail;
 pub mod permissions;
 mod proxy;
 pub mod replay;
+pub mod restore;
 pub mod rotate;
 pub mod secrets;
 pub mod settings;

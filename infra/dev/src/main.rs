@@ -16,6 +16,7 @@ use dev::{
     demo::{self, Demo},
     permissions::command::{self as permissions, Permissions},
     replay::{self, Replay},
+    restore::{self, CompareTables, RestoreDrill},
     rotate::{self, Rotate},
     settings,
     simulation::{self, Simulate},
@@ -48,6 +49,8 @@ enum Command {
     Replay(Replay),
     Chaos(Chaos),
     Rotate(Rotate),
+    RestoreDrill(RestoreDrill),
+    CompareTables(CompareTables),
     /// Live through thousands of seeded histories of faults and crashes, and check how each ends.
     Simulate(Simulate),
     Permissions(Permissions),
@@ -125,6 +128,17 @@ async fn main() -> ExitCode {
                 outcome = chaos::run(&console, &chaos) => outcome,
                 _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
             }
+        }
+        Command::RestoreDrill(drill) => {
+            log("off");
+            tokio::select! {
+                outcome = restore::run(&console, &drill) => outcome,
+                _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+            }
+        }
+        Command::CompareTables(tables) => {
+            log("error");
+            restore::compare(&console, &tables).await
         }
         Command::Simulate(simulate) => {
             log("off");

@@ -70,6 +70,8 @@ impl Event {
             | Self::IncidentClosed { .. }
             | Self::IncidentReviewed { .. }
             | Self::IncidentEscalated { .. }
+            | Self::BackupRestoreTested { .. }
+            | Self::RestoreReleased { .. }
             | Self::AuditExported { .. } => None,
         }
     }

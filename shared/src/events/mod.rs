@@ -279,6 +279,25 @@ pub enum Event {
     /// Nobody took care of it for a quarter of an hour (S0-045).
     #[serde(rename = "incident.escalated")]
     IncidentEscalated { incident: IncidentId },
+    /// A backup was restored to see whether it can be (`backup_restore_tested`, S2-027).
+    #[serde(rename = "backup.restore-tested")]
+    BackupRestoreTested {
+        /// The table that it was restored into.
+        table: String,
+        items: u64,
+        /// SHA-256 of them, in hexadecimal.
+        digest: String,
+        seconds: u64,
+        /// Whether what was restored is what was backed up.
+        restored: bool,
+    },
+    /// An operator vouches for a table that was restored: its links play again. Why is a personal field.
+    #[serde(rename = "restore.released")]
+    RestoreReleased {
+        /// The table that the backup was made of.
+        from: String,
+        table: String,
+    },
 }
 
 /// What a viewer shows to a share link.

@@ -13,6 +13,29 @@ pub enum Matter {
     VendorOutage(Vendor),
     /// Of what was promised, more was broken than may be (S2-028).
     ErrorBudget(Objective),
+    /// The table was restored from its backup, or it was tried and failed (S2-027).
+    Restore(Restore),
+}
+
+/// What about restoring a table wants somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Restore {
+    /// This table was restored: which links were taken back since its backup is not known.
+    Table,
+    /// A drill failed: nobody knows whether the backups are good for anything.
+    Drill,
+}
+
+impl Restore {
+    pub const ALL: [Self; 2] = [Self::Table, Self::Drill];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Drill => "drill",
+        }
+    }
 }
 
 impl Matter {
@@ -20,25 +43,28 @@ impl Matter {
     pub fn all() -> Vec<Self> {
         let vendors = Vendor::ALL.into_iter().map(Self::VendorOutage);
         let budgets = Objective::ALL.into_iter().map(Self::ErrorBudget);
-        vendors.chain(budgets).collect()
+        let restores = Restore::ALL.into_iter().map(Self::Restore);
+        vendors.chain(budgets).chain(restores).collect()
     }
 
     pub const fn kind(self) -> &'static str {
         match self {
             Self::VendorOutage(_) => "vendor-outage",
             Self::ErrorBudget(_) => "error-budget",
+            Self::Restore(_) => "restore",
         }
     }
 
     /// Whether it says how things are now. What was broken within thirty days says nothing of that.
     pub const fn is_of_now(self) -> bool {
-        matches!(self, Self::VendorOutage(_))
+        matches!(self, Self::VendorOutage(_) | Self::Restore(Restore::Table))
     }
 
     pub const fn subject(self) -> &'static str {
         match self {
             Self::VendorOutage(vendor) => vendor.name(),
             Self::ErrorBudget(objective) => objective.name(),
+            Self::Restore(restore) => restore.name(),
         }
     }
 
@@ -66,6 +92,12 @@ impl Matter {
             Self::ErrorBudget(Objective::Latency) => {
                 "docs/playbook/operations/slo-and-incident-response.md#latency"
             }
+            Self::Restore(Restore::Table) => {
+                "docs/playbook/operations/backup-and-restore.md#after-a-restore"
+            }
+            Self::Restore(Restore::Drill) => {
+                "docs/playbook/operations/backup-and-restore.md#a-drill-that-fails"
+            }
         }
     }
 }
@@ -91,6 +123,8 @@ pub enum Cause {
     /// Our own calls say so.
     OwnRates,
     Both,
+    /// Somebody told of it.
+    Told,
 }
 
 impl Cause {

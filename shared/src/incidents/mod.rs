@@ -12,7 +12,7 @@ mod service;
 pub use self::{
     error::IncidentError,
     http::routes,
-    matter::{Cause, Matter, Severity},
+    matter::{Cause, Matter, Restore, Severity},
     model::{By, Incident, Mark, Standing, Step},
     service::{Found, clear, look_after, open, raise},
 };

@@ -11,7 +11,7 @@ use super::{
     asking::{AskError, Asking, gone},
     census::{self, Counted},
     model::{Comparison, Phase, REMEMBERED},
-    playback,
+    playback, restored,
 };
 use crate::{
     app::Parts,
@@ -19,6 +19,7 @@ use crate::{
     events::Event,
     ids::AssetId,
     mux::{AssetStage, Listed, MuxAssetId, MuxError, Subject},
+    restores,
     shares::{self, ShareLink},
     store::{Guard, Later, Reads, StoreError, Write, keys},
     telemetry,
@@ -34,13 +35,13 @@ const ABREAST: usize = 16;
 pub(super) async fn go_on(asking: &mut Asking<'_>) -> Result<Option<Findings>, StoreError> {
     let app = asking.app;
     let known: Option<Comparison> = app.store.get(&keys::comparison()).await?;
-    let now = app.clock.now();
+    let (now, restored) = (app.clock.now(), restores::not_compared_since(app).await?);
     let Some(known) = known else {
-        let first = Comparison::first(now);
+        let first = Comparison::first(now, restored);
         save(app, first, Guard::Absent).await?;
         return Ok(None);
     };
-    let Some(mut comparison) = known.due(now) else {
+    let Some(mut comparison) = known.due(now, restored) else {
         return Ok(None);
     };
     // Of what Mux listed in this very run, nobody has to ask again.
@@ -50,7 +51,15 @@ pub(super) async fn go_on(asking: &mut Asking<'_>) -> Result<Option<Findings>, S
         comparison.version += 1;
         match comparison.phase.clone() {
             Phase::Mux { cursor } => {
-                let Some(next) = mux_page(asking, &mut comparison, cursor, &mut seen).await? else {
+                let Some(next) = mux_page(
+                    asking,
+                    &mut comparison,
+                    cursor,
+                    &mut seen,
+                    restored.is_some(),
+                )
+                .await?
+                else {
                     break;
                 };
                 comparison.phase = next;
@@ -108,6 +117,10 @@ async fn end(
     let event = asking.act.write(app, app.config.operators(), ended)?;
     let place = Write::put(keys::comparison(), &comparison, guard)?;
     app.store.commit(vec![place, event]).await?;
+    // What could not be compared may be what was taken back: the next comparison vouches for it.
+    if found.failed == 0 {
+        restores::compared(app, comparison.started_at).await?;
+    }
     let (at, counts) = (app.clock.now(), comparison.counts);
     census::keep(app, |it| it.closed = Some(Counted { at, counts })).await;
     tracing::info!(
@@ -115,6 +128,7 @@ async fn end(
         here = found.here,
         healed = found.healed,
         links_ended = found.links_ended,
+        links_withdrawn = found.links_withdrawn,
         failed = found.failed,
         "everything compared with mux"
     );
@@ -128,6 +142,7 @@ async fn mux_page(
     comparison: &mut Comparison,
     cursor: Option<String>,
     seen: &mut Option<HashSet<MuxAssetId>>,
+    restored: bool,
 ) -> Result<Option<Phase>, StoreError> {
     asking.pace().await;
     let page = match asking.mux("all").list_assets(cursor.as_deref()).await {
@@ -161,6 +176,12 @@ async fn mux_page(
             match verified {
                 Ok(verified) => strays.extend(verified.note(findings, &id)),
                 Err(error) => note(findings, &error.into()),
+            }
+            if restored && !asset.is_deleted() {
+                match restored::take_back(asking, asset, &id, listed).await {
+                    Ok(taken) => findings.links_withdrawn += taken,
+                    Err(error) => note(findings, &error),
+                }
             }
             findings.ours_at_mux += 1;
             if asset.is_deleted() && told.stage != AssetStage::Deleted {

@@ -9,6 +9,7 @@ mod compare;
 mod http;
 mod model;
 mod playback;
+mod restored;
 mod service;
 
 pub use self::{

@@ -50,6 +50,9 @@ pub struct Findings {
     pub missing: u32,
     /// Links that ended because their video is gone. Healed.
     pub links_ended: u32,
+    /// Links of a restored table that were taken back after its backup: their playback ids are gone.
+    /// Healed: they are taken back again.
+    pub links_withdrawn: u32,
     /// Links that would open if their video could be played, which it never will.
     pub links_idle: u32,
     /// Links that have been over for a quarter of an hour, and whose playback id still plays.
@@ -139,10 +142,11 @@ const ONE_IN: u32 = 20;
 pub(super) const REMEMBERED: u32 = 1000;
 
 impl Comparison {
-    /// Before the first one: that begins a day later, when there is something to compare.
-    pub(super) fn first(now: OffsetDateTime) -> Self {
+    /// Before the first one: that begins a day later, when there is something to compare; or with the
+    /// next run, in a table that was restored.
+    pub(super) fn first(now: OffsetDateTime, restored: Option<OffsetDateTime>) -> Self {
         Self {
-            started_at: now,
+            started_at: restored.map_or(now, |it| it - EVERY),
             phase: Phase::Done,
             findings: Findings::default(),
             counts: Counts::new(),
@@ -156,8 +160,16 @@ impl Comparison {
         }
     }
 
-    /// The one to go on with, if there is something to do.
-    pub(super) fn due(self, now: OffsetDateTime) -> Option<Self> {
+    /// The one to go on with, if there is something to do. In a table that was restored, and not yet
+    /// compared since, that begins at once.
+    pub(super) fn due(self, now: OffsetDateTime, restored: Option<OffsetDateTime>) -> Option<Self> {
+        if restored.is_some_and(|it| self.started_at < it || self.phase == Phase::Done) {
+            // What was missing before says nothing of what is now.
+            return Some(Self {
+                suspects: BTreeSet::new(),
+                ..self.again(now)
+            });
+        }
         let stuck = now - self.progressed_at >= STUCK;
         match self.phase {
             Phase::Mux { .. } | Phase::Here { .. } if !stuck => Some(self),
@@ -217,7 +229,7 @@ mod tests {
     fn ended(here: u32, missing: u32) -> Comparison {
         let ids =
             (0..missing.min(REMEMBERED)).map(|it| Ulid::from_bytes(u128::from(it).to_be_bytes()));
-        let mut comparison = Comparison::first(NOON);
+        let mut comparison = Comparison::first(NOON, None);
         comparison.findings.here = here;
         comparison.findings.missing = missing;
         comparison.missing = ids.map(AssetId::from).collect();
@@ -234,23 +246,42 @@ mod tests {
             (100_000, 1_000, 1_000),
             (100_000, 1_001, 0),
         ] {
-            let next = ended(here, missing).due(NOON + Duration::DAY).unwrap();
+            let next = ended(here, missing)
+                .due(NOON + Duration::DAY, None)
+                .unwrap();
             assert_eq!(next.suspects.len(), suspected, "{missing} of {here}");
             assert_eq!(next.missing.len(), 0);
         }
     }
 
     #[test]
+    fn in_a_restored_table_it_begins_at_once_and_what_was_missing_before_is_not_suspected() {
+        let (mut known, restored) = (ended(10, 2), NOON + Duration::MINUTE);
+        known.suspects = known.missing.clone();
+        let later = restored + Duration::MINUTE;
+        assert_eq!(known.clone().due(later, None), None, "not for a day");
+        let began = known.due(later, Some(restored)).unwrap();
+        assert_eq!((began.started_at, began.suspects.len()), (later, 0));
+        let goes_on = began.clone().due(later, Some(restored)).unwrap();
+        assert_eq!(goes_on, began, "it goes on where it is");
+        let first = Comparison::first(later, Some(restored));
+        assert!(first.due(later, Some(restored)).is_some());
+    }
+
+    #[test]
     fn a_comparison_goes_on_as_long_as_it_comes_further() {
-        let mut comparison = ended(0, 0).due(NOON + Duration::DAY).unwrap();
+        let mut comparison = ended(0, 0).due(NOON + Duration::DAY, None).unwrap();
         comparison.phase = Phase::Here {
             shard: 3,
             after: None,
         };
         comparison.progressed_at = NOON + Duration::days(9);
-        let later = comparison.clone().due(NOON + Duration::days(9)).unwrap();
+        let later = comparison
+            .clone()
+            .due(NOON + Duration::days(9), None)
+            .unwrap();
         assert_eq!(later.phase, comparison.phase);
-        let stuck = comparison.due(NOON + Duration::days(10)).unwrap();
+        let stuck = comparison.due(NOON + Duration::days(10), None).unwrap();
         assert_eq!(stuck.phase, Phase::Mux { cursor: None });
     }
 }

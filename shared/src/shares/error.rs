@@ -20,6 +20,8 @@ pub enum ShareError {
     Revoked,
     #[error("share link is paused: it costs too much")]
     Paused,
+    #[error("share link is held: the table was restored, and it may have been taken back since")]
+    Held,
     #[error("the video of the share link is not ready")]
     NotReady,
     #[error("the video of the share link is deleted")]
@@ -63,6 +65,10 @@ impl From<ShareError> for Problem {
             ShareError::Paused => Self::new(
                 Kind::SharePaused,
                 "it was watched far more than expected; ask its owner",
+            ),
+            ShareError::Held => Self::new(
+                Kind::SharePaused,
+                "the portal was restored, and this link is being checked; ask its owner for a new one",
             ),
             ShareError::Revoked => Self::new(Kind::ShareRevoked, "ask its owner for a new one"),
             ShareError::NotReady => Self::new(Kind::AssetNotReady, "it is still being made")

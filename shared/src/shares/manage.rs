@@ -18,6 +18,7 @@ use crate::{
     auth::Member,
     events::{Act, Event},
     ids::{AssetId, ShareId},
+    mux::PlaybackId,
     store::{ATTEMPTS, StoreError, keys},
     telemetry,
 };
@@ -65,13 +66,15 @@ async fn refuse(app: &Parts, member: &Member, id: ShareId) -> Result<Option<Refu
         let mut next = before.clone();
         next.state = State::Revoked {
             at: asked_at,
-            by: member.user,
+            by: Some(member.user),
         };
         // If it had expired and was cut, that stays true; else the clock starts anew.
         let revoked = Event::ShareRevoked { share: id, asset };
         let writes = rows::step(app, &before, &mut next, &member.act(), vec![revoked])?;
         match app.store.commit(writes).await {
             Ok(()) => {
+                // The only trace outside of the table: after a restore it is taken back again by it.
+                tracing::info!(share.id = %id, "share link taken back");
                 return Ok(Some(Refused {
                     after_ms: millis(asked_at, app.clock.now()),
                     link: next,
@@ -270,5 +273,36 @@ pub async fn end(
         }
         let read: Option<ShareLink> = app.store.get(&keys::share(link.id)).await?;
         before = read.unwrap_or(before);
+    }
+}
+
+/// Takes back a link whose own playback id is gone at Mux although it is active: in the table that this
+/// one was restored from, somebody had. Nobody knows who.
+pub async fn withdraw(
+    app: &Parts,
+    act: &Act,
+    id: ShareId,
+    gone: &PlaybackId,
+) -> Result<bool, ShareError> {
+    let mut attempt = 1;
+    loop {
+        let before: Option<ShareLink> = app.store.get(&keys::share(id)).await?;
+        let active = before.filter(|it| it.state == State::Active && it.plays_by(gone));
+        let Some(before) = active else {
+            return Ok(false);
+        };
+        let asset = first_asset(&before).ok_or(ShareError::Unknown)?;
+        let mut next = before.clone();
+        next.state = State::Revoked {
+            at: app.clock.now(),
+            by: None,
+        };
+        let revoked = Event::ShareRevoked { share: id, asset };
+        let writes = rows::step(app, &before, &mut next, act, vec![revoked])?;
+        match app.store.commit(writes).await {
+            Ok(()) => return Ok(true),
+            Err(StoreError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+            Err(error) => return Err(error.into()),
+        }
     }
 }

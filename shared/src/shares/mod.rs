@@ -29,7 +29,7 @@ pub use self::{
     grant::Grants,
     guests::{GRANT, routes as guest_routes},
     http::{asset_routes, retire_routes, tenant_routes},
-    manage::end,
+    manage::{end, withdraw},
     model::{Cut, ShareLink},
     policy::Policy,
     retire::{RetireError, Retired, retire},

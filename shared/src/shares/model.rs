@@ -117,7 +117,9 @@ pub enum State {
         /// When it was asked for.
         #[serde(with = "time::serde::rfc3339")]
         at: OffsetDateTime,
-        by: UserId,
+        /// Nobody, where it was found out after a restore that somebody had.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<UserId>,
     },
     /// Its videos are gone for good.
     Ended {
@@ -259,7 +261,7 @@ mod tests {
     fn revoked(at: OffsetDateTime) -> State {
         State::Revoked {
             at,
-            by: Ulid::from_bytes([2; 16]).into(),
+            by: Some(Ulid::from_bytes([2; 16]).into()),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{
     limits,
     metrics::{self, Metric},
     mux::{Audience, PlaybackId, Resolution, SigningError, Terms},
+    restores,
     store::keys,
     telemetry, traces,
 };
@@ -274,6 +275,13 @@ async fn plays(
     event: Event,
     now: OffsetDateTime,
 ) -> Result<(ShareLink, Plays), ShareError> {
+    let own = asset.lifecycle.playable();
+    let own = own.and_then(|(mux_asset, _)| link.own(mux_asset));
+    // What Mux would not know of: a link that was taken back before it ever played this video.
+    if own.is_none() && Box::pin(restores::holds(app, link.created_at)).await? {
+        Box::pin(refused(app, act, &link, &ShareError::Held)).await;
+        return Err(ShareError::Held);
+    }
     let Some((mux_asset, _)) = asset.lifecycle.playable() else {
         let public = asset.lifecycle.public_playback();
         let public = public.filter(|_| !app.config.signed_playback);

@@ -15,7 +15,7 @@ use crate::{
     jobs::{self, Job},
     meter::{self, Counter, Folded, Series},
     resilience::{self, Step, Vendor},
-    slo,
+    restores, slo,
     store::{Guard, Later, Reads, StoreError, keys},
     telemetry,
 };
@@ -84,6 +84,7 @@ async fn run(app: &Parts, id: RunId) -> Result<Pass, WatchError> {
             }
         }
     }
+    let done = restores::look(app, &act).await.and(done);
     let done = incidents::look_after(app, &act).await.and(done);
     // Last: a report is the most work of all.
     if let Err(error) = guardrails::look_if_told(app, &act).await {

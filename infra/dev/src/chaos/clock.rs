@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::watch;
 
 /// The system's time, and how far ahead of it this one is.
-pub(super) struct SkippingClock(watch::Sender<Duration>);
+pub(crate) struct SkippingClock(watch::Sender<Duration>);
 
 impl Default for SkippingClock {
     fn default() -> Self {
@@ -17,7 +17,7 @@ impl Default for SkippingClock {
 
 impl SkippingClock {
     /// Lets so much time have passed.
-    pub(super) fn skip(&self, by: Duration) {
+    pub(crate) fn skip(&self, by: Duration) {
         self.0.send_modify(|ahead| *ahead += by);
     }
 }

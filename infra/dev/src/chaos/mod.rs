@@ -10,6 +10,7 @@ mod scene;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
+pub(crate) use self::clock::SkippingClock;
 pub use self::gate::Gate;
 use self::scene::Scene;
 use crate::console::Console;

@@ -37,6 +37,8 @@
 //! | Incident        | `INCIDENT#{inc}`       | `INCIDENT` | `INCIDENTS`           | `1#{inc}` while it is not over, else `0#{inc}` | — | — | —          |
 //! | The last one of a matter | `INCIDENT#OF#{kind}#{subject}` | `CURRENT` | —      | —        | —                    | —        | —               |
 //! | What is known of a vendor | `VENDOR#{name}` | `WATCH`  | —                     | —        | —                    | —        | —               |
+//! | By which table the portal knows itself | `RESTORE` | `TABLE` | —               | —        | —                    | —        | —               |
+//! | The last drill of restoring | `RESTORE`  | `DRILL`    | —                     | —        | —                    | —        | —               |
 //! | Alerts          | `ALERTS`               | `RAISED`   | —                     | —        | —                    | —        | —               |
 //! | Tally           | `TALLY#{hour}`         | `WEBHOOKS` | —                     | —        | —                    | —        | +30 days        |
 //! | Idempotency     | `ONCE#{usr}#{sha256}`  | `UPLOAD`   | —                     | —        | —                    | —        | +24 hours       |
@@ -60,11 +62,12 @@
 //! and whose error budget burns (get);
 //! what instances counted and nobody has folded (query `pk`), and
 //! counts of hours and days (get); incidents, what is not over first (gsi1), and the last one of a matter (get);
-//! how a vendor is (get).
+//! how a vendor is (get); whether the table was restored, and what the last drill came to (get).
 
 mod events;
 mod incidents;
 mod meter;
+mod restores;
 mod shares;
 mod usage;
 
@@ -79,6 +82,7 @@ pub use self::{
     },
     incidents::{incident, incident_of, incidents, listed_incident, open_incidents},
     meter::{counted_day, counted_hour, fold_cursor, record, records},
+    restores::{known_table, restore_drill},
     shares::{
         agenda_of_asset, agenda_of_share, agenda_until, asset_agenda, code, listed_share,
         restriction, share, share_agenda, share_also_of_asset, share_of_asset, share_of_recipient,
