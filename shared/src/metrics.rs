@@ -92,6 +92,9 @@ metrics! {
     /// A public playback id was given out.
     UnsignedPlayback in Count;
 
+    /// A function went on with the secrets it had: new ones could not be had, or not be used.
+    SecretsNotRenewed in Count;
+
     /// Requests that a limit refused; sampled, so right on average.
     RequestsLimited in Count;
     /// Requests that a limit would have refused, were it enforced; sampled.

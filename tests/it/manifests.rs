@@ -17,8 +17,9 @@ use crate::{
 };
 
 /// Variables that `template.yaml` does not set, and why.
-const NOT_ON_LAMBDA: [(&str, &str); 8] = [
+const NOT_ON_LAMBDA: [(&str, &str); 11] = [
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "Lambda sets it itself"),
+    ("AWS_ROLE_ARN", "a function has its role"),
     ("CLERK_JWKS_URL", "it follows from CLERK_ISSUER"),
     ("CRON_SECRET", "schedules do not speak HTTP there"),
     ("MUX_API_URL", "for stand-ins"),
@@ -26,6 +27,8 @@ const NOT_ON_LAMBDA: [(&str, &str); 8] = [
     ("MUX_STATUS_URL", "Mux's own status page"),
     ("MUX_STREAM_URL", "for stand-ins"),
     ("RUST_LOG", "what it is without"),
+    ("VERCEL", "this is another platform"),
+    ("VERCEL_OIDC_TOKEN", "this is another platform"),
 ];
 
 /// What SAM would pass over in silence when it is misspelt: the properties that are used here.

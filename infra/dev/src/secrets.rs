@@ -51,7 +51,7 @@ struct Secret {
 
 impl SecretStore {
     /// Serves until `stop`; a client that reaches it.
-    pub async fn serve(
+    pub fn serve(
         &self,
         listener: TcpListener,
         stop: &CancellationToken,

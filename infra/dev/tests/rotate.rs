@@ -35,7 +35,7 @@ impl Operator {
         store.put(ID, &kept.to_string());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        store.serve(listener, &stop, &mut tasks).await.unwrap();
+        store.serve(listener, &stop, &mut tasks).unwrap();
         Self {
             store,
             url,

@@ -5,7 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use time::{Duration, OffsetDateTime};
 
 use super::{Fetched, Keys, Source};
-use crate::{app::Parts, telemetry};
+use crate::{
+    app::Parts,
+    metrics::{self, Metric},
+    telemetry,
+};
 
 /// After how long a process looks again. Whoever replaces a secret waits for longer.
 pub const LOOK_AGAIN: Duration = Duration::minutes(5);
@@ -99,11 +103,7 @@ pub async fn renew(app: &Parts) {
 async fn look(app: &Parts, kept: &Kept, now: OffsetDateTime) {
     let fetched = match kept.source.fetch().await {
         Ok(fetched) => fetched,
-        Err(error) => {
-            let error = telemetry::chain(&error);
-            tracing::error!(alert = "secrets", error, "secrets could not be renewed");
-            return;
-        }
+        Err(error) => return complain(app, &error, "secrets could not be fetched"),
     };
     if !kept.looked(&fetched.version, now) {
         return;
@@ -118,12 +118,15 @@ async fn look(app: &Parts, kept: &Kept, now: OffsetDateTime) {
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
             *current = Arc::new(keys);
-            tracing::info!(version = fetched.version, "secrets renewed");
+            tracing::info!("secrets renewed");
         }
         // Until somebody puts them right, the earlier ones count.
-        Err(error) => {
-            let error = telemetry::chain(&error);
-            tracing::error!(alert = "secrets", error, "the new secrets cannot be used");
-        }
+        Err(error) => complain(app, &error, "the new secrets cannot be used"),
     }
+}
+
+fn complain(app: &Parts, error: &(dyn std::error::Error + 'static), what: &'static str) {
+    metrics::emit(app.clock.now(), Metric::SecretsNotRenewed, 1);
+    let error = telemetry::chain(error);
+    tracing::error!(alert = "secrets", error, "{what}");
 }

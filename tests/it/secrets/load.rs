@@ -41,7 +41,7 @@ pub(crate) const NAMES: [&str; 10] = [
 ];
 
 /// How many instances there are. Each looks at the secrets at a time of its own.
-pub(super) const INSTANCES: usize = 3;
+pub(super) const INSTANCES: u8 = 3;
 
 pub(super) const PASSWORD: &str = "long jump";
 
@@ -84,13 +84,10 @@ impl Load {
         );
         let kept: BTreeMap<&str, &str> = NAMES.iter().map(|it| (*it, test.variable(it))).collect();
         store.put(ID, &json!(kept).to_string());
-        let client = store
-            .serve(listen().await, &stop, &mut tasks)
-            .await
-            .unwrap();
+        let client = store.serve(listen().await, &stop, &mut tasks).unwrap();
         let mut instances = Vec::new();
         for number in 1..=INSTANCES {
-            let app = test.instance_kept(&client, ID, number as u64).await;
+            let app = test.instance_kept(&client, ID, number.into()).await;
             instances.push(router::all(app));
             test.clock.advance(70.seconds());
         }
@@ -129,7 +126,7 @@ impl Load {
 
     /// Somebody who comes by way of this instance; they are counted in a circle.
     pub(super) fn by<'a>(&'a self, actor: Actor<'a>, instance: usize) -> Actor<'a> {
-        actor.by(&self.instances[instance % INSTANCES])
+        actor.by(&self.instances[instance % usize::from(INSTANCES)])
     }
 
     pub(super) fn viewer(&self, instance: usize, before: Option<&Value>) -> Actor<'_> {
@@ -146,7 +143,7 @@ impl Load {
     /// refused.
     pub(super) async fn everybody(&mut self) {
         self.players().await;
-        for instance in 0..INSTANCES {
+        for instance in 0..usize::from(INSTANCES) {
             self.uploader(instance).await;
             self.schedule(instance).await;
             self.viewers(instance).await;
@@ -175,7 +172,7 @@ impl Load {
         );
         let body = event.to_string();
         let signature = sign(&self.webhook, self.now().unix_timestamp(), &body);
-        let next = &self.instances[(instance + 1) % INSTANCES];
+        let next = &self.instances[(instance + 1) % usize::from(INSTANCES)];
         self.test
             .post_webhook_to(next, Some(&signature), body)
             .await
@@ -231,7 +228,7 @@ impl Load {
             let answer = self.viewer(first + 1, None).post(&path, key).await;
             shown = shown.or((answer.status == 200).then_some(answer.body));
         }
-        let shown = shown.expect("the code that was sent counts");
+        let shown = shown.unwrap();
         self.viewer(first + 2, Some(&shown))
             .get(&self.path("code", ""))
             .await

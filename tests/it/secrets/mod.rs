@@ -59,7 +59,7 @@ async fn a_key_that_is_used_before_everybody_takes_it_refuses_somebody() {
     // The first instance looks five minutes after it began, when the last one has not.
     load.test
         .clock
-        .advance(5.minutes() - Duration::seconds(70 * INSTANCES as i64) + 1.seconds());
+        .advance(5.minutes() - Duration::seconds(70 * i64::from(INSTANCES)) + 1.seconds());
     let (shown, path) = (
         json!({"password": PASSWORD}),
         load.path("password", "/session"),
@@ -67,7 +67,7 @@ async fn a_key_that_is_used_before_everybody_takes_it_refuses_somebody() {
     let shown = load.viewer(0, None).post(&path, shown).await.ok();
     let path = load.path("password", "");
     load.viewer(0, Some(&shown)).get(&path).await.ok();
-    load.viewer(INSTANCES - 1, Some(&shown))
+    load.viewer(usize::from(INSTANCES) - 1, Some(&shown))
         .get(&path)
         .await
         .problem(403, "share-password-required");
@@ -85,11 +85,11 @@ async fn a_store_that_is_away_stops_nobody() {
     load.everybody().await;
     assert_eq!(
         load.store.asked() - asked,
-        INSTANCES as u32,
+        u32::from(INSTANCES),
         "each has looked once"
     );
     load.everybody().await;
-    assert_eq!(load.store.asked() - asked, INSTANCES as u32);
+    assert_eq!(load.store.asked() - asked, u32::from(INSTANCES));
 }
 
 #[tokio::test]

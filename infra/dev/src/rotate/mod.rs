@@ -11,6 +11,7 @@ use anyhow::{Context, bail, ensure};
 use audit_verify::SigningKey;
 use aws_config::BehaviorVersion;
 use clap::{Args, ValueEnum};
+use shared::clock::{Clock, SystemClock};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 pub use self::{mux::MuxKeys, store::Kept};
@@ -43,7 +44,7 @@ pub async fn run(console: &Console, rotate: &Rotate) -> anyhow::Result<()> {
     let aws = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
     let client = aws_sdk_secretsmanager::Client::new(&aws);
     let kept = Kept::read(client, &rotate.id).await?;
-    let now = OffsetDateTime::now_utc();
+    let now = SystemClock.now();
     let Some(secret) = rotate.secret else {
         for secret in Secret::value_variants() {
             console.line(&format!(
@@ -119,10 +120,8 @@ async fn made(secret: Secret, mux: &MuxKeys) -> anyhow::Result<Fresh> {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text)?;
             let mut lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
-            let id = match secret {
-                Secret::MuxToken => Some(lines.next().unwrap_or_default().to_owned()),
-                _ => None,
-            };
+            let id =
+                (secret == Secret::MuxToken).then(|| lines.next().unwrap_or_default().to_owned());
             let value = lines.next().unwrap_or_default().to_owned();
             ensure!(
                 !value.is_empty(),
@@ -136,9 +135,10 @@ async fn made(secret: Secret, mux: &MuxKeys) -> anyhow::Result<Fresh> {
 
 /// A new secret of ours: 32 random bytes, or a key.
 pub fn generated(secret: Secret) -> anyhow::Result<Fresh> {
-    let value = match secret {
-        Secret::AuditSigningKey => SigningKey::generate()?,
-        _ => hex::encode(rand::random::<[u8; 32]>()),
+    let value = if secret == Secret::AuditSigningKey {
+        SigningKey::generate()?
+    } else {
+        hex::encode(rand::random::<[u8; 32]>())
     };
     Ok(Fresh { id: None, value })
 }

@@ -222,11 +222,11 @@ mod tests {
 
     const NOON: OffsetDateTime = datetime!(2026-01-05 12:00 UTC);
 
-    fn fresh(value: &str) -> Option<Fresh> {
-        Some(Fresh {
+    fn fresh(value: &str) -> Fresh {
+        Fresh {
             id: Some("new-id".to_owned()),
             value: value.to_owned(),
-        })
+        }
     }
 
     const OLD: &str = "old-old-old-old-old-old-old-old-old-old";
@@ -241,7 +241,9 @@ mod tests {
             let Next::Step(step) = kept.next(Secret::GrantKey, now) else {
                 panic!("it is due")
             };
-            kept = kept.after(Secret::GrantKey, step, fresh(NEW), now).unwrap();
+            kept = kept
+                .after(Secret::GrantKey, step, Some(fresh(NEW)), now)
+                .unwrap();
             seen.push((step, kept.values("GRANT_KEY").unwrap()));
             if let Next::Wait(_, until) = kept.next(Secret::GrantKey, now) {
                 now = until;
@@ -268,15 +270,15 @@ mod tests {
         let error = |secret, step, fresh| kept.after(secret, step, fresh, NOON).err();
         let values = PlanError::Values("GRANT_KEY", 3);
         assert_eq!(
-            error(Secret::GrantKey, Step::Accept, fresh(NEW)),
+            error(Secret::GrantKey, Step::Accept, Some(fresh(NEW))),
             Some(values)
         );
         assert_eq!(
-            error(Secret::CronSecret, Step::Accept, fresh("x")),
+            error(Secret::CronSecret, Step::Accept, Some(fresh("x"))),
             Some(PlanError::Missing("CRON_SECRET"))
         );
         assert_eq!(
-            error(Secret::MuxToken, Step::Use, fresh("x")),
+            error(Secret::MuxToken, Step::Use, Some(fresh("x"))),
             Some(PlanError::Missing("MUX_TOKEN_ID"))
         );
         assert_eq!(
@@ -291,7 +293,7 @@ mod tests {
         let kept =
             Document::parse(&format!(r#"{{"GRANT_KEY":"{OLD}","CRON_SECRET":"c"}}"#)).unwrap();
         let refused = |secret, value: &str| {
-            kept.after(secret, Step::Accept, fresh(value), NOON)
+            kept.after(secret, Step::Accept, Some(fresh(value)), NOON)
                 .is_err()
         };
         assert!(refused(Secret::CronSecret, "a,b"));

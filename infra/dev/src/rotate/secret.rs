@@ -74,7 +74,12 @@ impl Secret {
         match self {
             Self::MuxSigningKey => Some("MUX_SIGNING_KEY_ID"),
             Self::MuxToken => Some("MUX_TOKEN_ID"),
-            _ => None,
+            Self::GrantKey
+            | Self::PseudonymKey
+            | Self::CronSecret
+            | Self::AuditSigningKey
+            | Self::MuxWebhookSigningSecret
+            | Self::SmtpUrl => None,
         }
     }
 
