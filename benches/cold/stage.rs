@@ -99,6 +99,7 @@ impl Stage {
             ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
             ("SSL_CERT_FILE", roots(&all)),
             ("NODE_EXTRA_CA_CERTS", roots(&ours)), // besides those that Node brings
+            ("NODE_NO_WARNINGS", "1".to_owned()),
         ];
         variables.extend(of_lambda.map(|(name, value)| (name.to_owned(), value)));
         Self {

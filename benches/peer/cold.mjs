@@ -37,9 +37,9 @@ async function handler(request) {
           Update: {
             TableName,
             Key: { pk: `PEER-ASSET#${event.data.passthrough}`, sk: "ASSET" },
-            UpdateExpression: "SET #state = :state, duration = :duration, playback_ids = :playback, event_at = :at",
+            UpdateExpression: "SET #state = :state, #duration = :duration, playback_ids = :playback, event_at = :at",
             ConditionExpression: "attribute_not_exists(event_at) OR event_at < :at",
-            ExpressionAttributeNames: { "#state": "state" },
+            ExpressionAttributeNames: { "#state": "state", "#duration": "duration" },
             ExpressionAttributeValues: {
               ":state": state,
               ":duration": event.data.duration ?? 0,
