@@ -149,6 +149,11 @@ pub async fn job() -> Result<App, BootError> {
 /// Everything that is slow the first time is done here, before the runtime asks for a request.
 async fn function(deployable: Deployable) -> Result<Router, BootError> {
     let app = app(|_| None).await?;
+    // Webhooks are taken without asking anybody but the table.
+    if deployable != Deployable::WebhooksMux {
+        app.sessions.prepare()?;
+        app.keys().mux_api.prepare()?;
+    }
     warm(&app).await;
     Ok(router::of(deployable, app))
 }
@@ -233,8 +238,8 @@ fn parts(
         ids,
         store: Store::new(&clients.dynamodb, config.table.clone()),
         dead_letters: DeadLetters::new(clients.sqs, queue),
-        mux_status: config.mux_status.clone().map(StatusPage::new).transpose()?,
-        sessions: Sessions::new(config.clerk_jwks.clone())?,
+        mux_status: config.mux_status.clone().map(StatusPage::new),
+        sessions: Sessions::new(config.clerk_jwks.clone()),
         counting: Counting::default(),
         players: Players::default(),
         refusing: Refusing::default(),
