@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use super::{
     processors::Processors,
-    runtime_api::{Moments, RuntimeApi},
+    runtime_api::RuntimeApi,
     share::Share,
     stage::{Stage, Writer},
 };
@@ -67,7 +67,11 @@ impl Function {
     /// The peer, installed and bundled as its lock says.
     pub(crate) fn peer() -> Result<Self, String> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/peer");
-        run(folder, "npm", &["ci", "--no-fund", "--no-audit", "--silent"])?;
+        run(
+            folder,
+            "npm",
+            &["ci", "--no-fund", "--no-audit", "--silent"],
+        )?;
         let bundle = Path::new(folder).join("node_modules/.cold/index.cjs");
         let out = format!("--outfile={}", bundle.display());
         let flags = ["--bundle", "--minify", "--platform=node", "--format=cjs"];
@@ -119,10 +123,9 @@ impl Function {
                 group.admit(number).unwrap();
             }
             api.hand_over();
-            let (at, answer) = api.answer().await;
-            (Moments { ready, at }, answer)
+            (ready, api.answer().await)
         };
-        let (moments, answer) = tokio::select! {
+        let (ready, (at, answer)) = tokio::select! {
             answered = tokio::time::timeout(PATIENCE, answered) => answered.unwrap(),
             ended = process.wait() => panic!("{}: {:?} before its answer", self.name, ended.unwrap()),
         };
@@ -131,8 +134,8 @@ impl Function {
         assert_eq!(answer["statusCode"], 200, "{}: {answer}", self.name);
         stage.assert_taken(self.writer, &webhook).await;
         Start {
-            init: moments.ready - began,
-            answered: moments.at - began,
+            init: ready - began,
+            answered: at - began,
             resident,
             most,
         }

@@ -7,6 +7,7 @@
 //! Both speak to the same table through TLS on loopback, and to a Runtime API that notes when what came.
 //! Both have one processor, the table and the rest of the bench another one, if there are two.
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,

@@ -39,10 +39,17 @@ pub(crate) fn table([ours, peer]: &[Function; 2], figures: &Figures) {
         "what", "ours", "goal", "peer", "ratio", "goal"
     );
     let whole = &figures.whole;
-    time("answered, whole processor", whole, Some((15.0, 15.0)), |it| it.answered);
+    time(
+        "answered, whole processor",
+        whole,
+        Some((15.0, 15.0)),
+        |it| it.answered,
+    );
     time("  until it asks for work", whole, None, |it| it.init);
     if let Some(share) = &figures.share {
-        time("answered, 128 MB share", share, Some((40.0, 18.0)), |it| it.answered);
+        time("answered, 128 MB share", share, Some((40.0, 18.0)), |it| {
+            it.answered
+        });
         time("  until it asks for work", share, None, |it| it.init);
     }
     let shared = figures.share.as_ref().unwrap_or(whole);
@@ -75,7 +82,12 @@ fn time(what: &str, pair: &Pair, goals: Option<(f64, f64)>, of: fn(&Start) -> Du
 
 fn memory(what: &str, pair: &Pair, of: fn(&Start) -> u64) {
     let bytes = |starts: &[Start]| sorted(starts, |it| megabytes(of(it)));
-    row(what, median(&bytes(&pair.ours)), 12.0, median(&bytes(&pair.peer)));
+    row(
+        what,
+        median(&bytes(&pair.ours)),
+        12.0,
+        median(&bytes(&pair.peer)),
+    );
 }
 
 fn size(what: &str, ours: u64, goal: f64, peer: u64) {

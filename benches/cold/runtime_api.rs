@@ -17,12 +17,6 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// When a function asked for work, and when it answered.
-pub(crate) struct Moments {
-    pub ready: Instant,
-    pub at: Instant,
-}
-
 /// It serves until this is dropped.
 pub(crate) struct RuntimeApi {
     pub address: SocketAddr,
@@ -107,7 +101,10 @@ async fn next(State(shared): State<Shared>) -> impl IntoResponse {
     turn.wait_for(|it| *it == Turn::Event).await.unwrap();
     shared.turn.send_replace(Turn::Nothing);
     let headers = [
-        ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd"),
+        (
+            "lambda-runtime-aws-request-id",
+            "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+        ),
         ("lambda-runtime-deadline-ms", "4102444800000"), // the year 2100
         (
             "lambda-runtime-invoked-function-arn",

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
 };
 
 /// A function has one processor at 1,769 MB, and in proportion (docs.aws.amazon.com/lambda, "Configure
@@ -39,7 +41,13 @@ impl Share {
             }
         } else {
             let root = PathBuf::from("/sys/fs/cgroup");
-            fs::write(root.join("cgroup.subtree_control"), "+cpu")?;
+            let passed_on = root.join("cgroup.subtree_control");
+            if !fs::read_to_string(&passed_on)?
+                .split_whitespace()
+                .any(|it| it == "cpu")
+            {
+                fs::write(passed_on, "+cpu")?;
+            }
             Self {
                 root,
                 interface: Interface::Second,
@@ -93,8 +101,12 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // A process that was ended a moment ago may still be in it, and who runs the bench again is not
-        // disturbed by an empty group.
-        let _ = fs::remove_dir(&self.0);
+        // Where the bench is interrupted, a process that was ended a moment ago may still be in it.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }

@@ -72,7 +72,10 @@ impl Stage {
         let aws = aws.await.unwrap();
         let made = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let folder = TempDir::new().unwrap();
-        let (ours, all) = (folder.path().join("ours.pem"), folder.path().join("all.pem"));
+        let (ours, all) = (
+            folder.path().join("ours.pem"),
+            folder.path().join("all.pem"),
+        );
         let system = ROOTS.iter().find_map(|it| fs::read_to_string(it).ok());
         fs::write(&ours, made.cert.pem()).unwrap();
         fs::write(&all, system.unwrap_or_default() + "\n" + &made.cert.pem()).unwrap();
@@ -91,11 +94,17 @@ impl Stage {
             ("AWS_ACCESS_KEY_ID", CREDENTIAL.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", CREDENTIAL.to_owned()),
             ("AWS_REGION", REGION.to_owned()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", format!("https://localhost:{port}")),
+            (
+                "AWS_ENDPOINT_URL_DYNAMODB",
+                format!("https://localhost:{port}"),
+            ),
             ("AWS_LAMBDA_FUNCTION_NAME", "webhooks-mux".to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/webhooks-mux".to_owned()),
+            (
+                "AWS_LAMBDA_LOG_GROUP_NAME",
+                "/aws/lambda/webhooks-mux".to_owned(),
+            ),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
             ("SSL_CERT_FILE", roots(&all)),
             ("NODE_EXTRA_CA_CERTS", roots(&ours)), // besides those that Node brings

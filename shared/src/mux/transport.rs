@@ -24,11 +24,7 @@ pub struct MuxApi {
 }
 
 impl MuxApi {
-    pub fn new(
-        base: Url,
-        token_id: String,
-        token_secret: SecretString,
-    ) -> Self {
+    pub fn new(base: Url, token_id: String, token_secret: SecretString) -> Self {
         Self {
             http: Outgoing::new(|it| it.connect_timeout(CONNECT)),
             base,
