@@ -22,7 +22,9 @@ impl Processors {
             return Self { functions: None };
         }
         let (mut bench, mut functions) = (CpuSet::new(), CpuSet::new());
-        others.iter().for_each(|it| bench.set(*it));
+        for other in others {
+            bench.set(*other);
+        }
         functions.set(*last);
         let divided = sched_setaffinity(None, &bench).is_ok();
         Self {

@@ -208,7 +208,7 @@ pub fn assemble(
     clients: Clients,
 ) -> Result<App, BootError> {
     let secrets = Secrets::fixed(Keys::new(&config)?);
-    parts(config, secrets, clock, ids, clients)
+    Ok(parts(config, secrets, clock, ids, clients))
 }
 
 /// The same with secrets that are kept elsewhere.
@@ -222,7 +222,7 @@ pub async fn assemble_kept(
     let config = source.config(&fetched)?;
     let keys = Keys::new(&config)?;
     let secrets = Secrets::kept(keys, source, &fetched, clock.now());
-    parts(config, secrets, clock, ids, clients)
+    Ok(parts(config, secrets, clock, ids, clients))
 }
 
 fn parts(
@@ -231,9 +231,9 @@ fn parts(
     clock: Arc<dyn Clock>,
     ids: IdSource,
     clients: Clients,
-) -> Result<App, BootError> {
+) -> App {
     let queue = config.dead_letter_queue.clone();
-    Ok(Arc::new(Parts {
+    Arc::new(Parts {
         meter: Meter::new(Arc::clone(&clock)),
         clock,
         ids,
@@ -252,7 +252,7 @@ fn parts(
         federation: clients.federation,
         secrets,
         config,
-    }))
+    })
 }
 
 /// How often the SDK tries a call: a second time, so that one dropped connection costs nobody anything.
