@@ -60,74 +60,74 @@ impl fmt::Debug for BootError {
 
 /// `api/uploads.rs`, `functions/uploads`: begins, shows and cancels uploads.
 pub async fn uploads() -> Result<Router, BootError> {
-    function(Deployable::Uploads).await
+    function::<{ Deployable::Uploads as usize }>().await
 }
 
 /// `api/webhooks/mux.rs`, `functions/webhooks-mux`: takes Mux's events.
 pub async fn webhooks_mux() -> Result<Router, BootError> {
-    function(Deployable::WebhooksMux).await
+    function::<{ Deployable::WebhooksMux as usize }>().await
 }
 
 /// `api/share/[token].rs`, `functions/share`: opens links for guests.
 pub async fn share() -> Result<Router, BootError> {
-    function(Deployable::Share).await
+    function::<{ Deployable::Share as usize }>().await
 }
 
 /// `api/shares.rs`, `functions/shares`: lists and revokes links.
 pub async fn shares() -> Result<Router, BootError> {
-    function(Deployable::Shares).await
+    function::<{ Deployable::Shares as usize }>().await
 }
 
 /// `api/assets.rs`, `functions/assets`: videos, and the links of one video.
 pub async fn assets() -> Result<Router, BootError> {
-    function(Deployable::Assets).await
+    function::<{ Deployable::Assets as usize }>().await
 }
 
 /// `api/ops.rs`, `functions/ops`: health, and what operators see and do.
 pub async fn ops() -> Result<Router, BootError> {
-    function(Deployable::Ops).await
+    function::<{ Deployable::Ops as usize }>().await
 }
 
 /// `api/cron/dlq-replay.rs`: deals with dead letters, woken over HTTP.
 pub async fn dlq_replay() -> Result<Router, BootError> {
-    function(Deployable::DlqReplay).await
+    function::<{ Deployable::DlqReplay as usize }>().await
 }
 
 /// `api/cron/reconcile.rs`: asks Mux what webhooks have not told, woken over HTTP.
 pub async fn reconcile() -> Result<Router, BootError> {
-    function(Deployable::Reconcile).await
+    function::<{ Deployable::Reconcile as usize }>().await
 }
 
 /// `api/cron/retire.rs`: does what is due about links, woken over HTTP.
 pub async fn retire() -> Result<Router, BootError> {
-    function(Deployable::Retire).await
+    function::<{ Deployable::Retire as usize }>().await
 }
 
 /// `api/audit.rs`, `functions/audit`: what was done, for those who look into it.
 pub async fn audit() -> Result<Router, BootError> {
-    function(Deployable::Audit).await
+    function::<{ Deployable::Audit as usize }>().await
 }
 
 /// `api/cron/audit-seal.rs`: seals what was written down, woken over HTTP.
 pub async fn audit_seal() -> Result<Router, BootError> {
-    function(Deployable::AuditSeal).await
+    function::<{ Deployable::AuditSeal as usize }>().await
 }
 
 /// `api/cost-report.rs`, `functions/cost-report`: what a month costs.
 pub async fn cost_report() -> Result<Router, BootError> {
-    function(Deployable::CostReport).await
+    function::<{ Deployable::CostReport as usize }>().await
 }
 
 /// `api/cron/usage.rs`: learns what was used, woken over HTTP.
 pub async fn usage() -> Result<Router, BootError> {
     let app = asking().await?;
     warm(&app).await;
-    Ok(router::of(Deployable::Usage, app))
+    Ok(router::only::<{ Deployable::Usage as usize }>(app))
 }
 
 /// `api/cron/watch.rs`: adds up what was counted and looks after vendors, woken over HTTP.
 pub async fn watch() -> Result<Router, BootError> {
-    function(Deployable::Watch).await
+    function::<{ Deployable::Watch as usize }>().await
 }
 
 /// `functions/usage`: the same, woken by a schedule.
@@ -146,11 +146,17 @@ pub async fn job() -> Result<App, BootError> {
     app(|_| None).await
 }
 
-/// Everything that is slow the first time is done here, before the runtime asks for a request.
-async fn function(deployable: Deployable) -> Result<Router, BootError> {
+/// Everything that is slow the first time is done here, before the runtime asks for a request. The
+/// deployable is its place in [`Deployable::ALL`].
+async fn function<const DEPLOYABLE: usize>() -> Result<Router, BootError> {
     let app = app(|_| None).await?;
+    // Webhooks are taken without asking anybody but the table.
+    if DEPLOYABLE != Deployable::WebhooksMux as usize {
+        app.sessions.prepare()?;
+        app.keys().mux_api.prepare()?;
+    }
     warm(&app).await;
-    Ok(router::of(deployable, app))
+    Ok(router::only::<DEPLOYABLE>(app))
 }
 
 async fn app(explorer: impl FnOnce(&SdkConfig) -> Option<Explorer>) -> Result<App, BootError> {
@@ -202,7 +208,7 @@ pub fn assemble(
     clients: Clients,
 ) -> Result<App, BootError> {
     let secrets = Secrets::fixed(Keys::new(&config)?);
-    parts(config, secrets, clock, ids, clients)
+    Ok(parts(config, secrets, clock, ids, clients))
 }
 
 /// The same with secrets that are kept elsewhere.
@@ -216,7 +222,7 @@ pub async fn assemble_kept(
     let config = source.config(&fetched)?;
     let keys = Keys::new(&config)?;
     let secrets = Secrets::kept(keys, source, &fetched, clock.now());
-    parts(config, secrets, clock, ids, clients)
+    Ok(parts(config, secrets, clock, ids, clients))
 }
 
 fn parts(
@@ -225,16 +231,16 @@ fn parts(
     clock: Arc<dyn Clock>,
     ids: IdSource,
     clients: Clients,
-) -> Result<App, BootError> {
+) -> App {
     let queue = config.dead_letter_queue.clone();
-    Ok(Arc::new(Parts {
+    Arc::new(Parts {
         meter: Meter::new(Arc::clone(&clock)),
         clock,
         ids,
         store: Store::new(&clients.dynamodb, config.table.clone()),
         dead_letters: DeadLetters::new(clients.sqs, queue),
-        mux_status: config.mux_status.clone().map(StatusPage::new).transpose()?,
-        sessions: Sessions::new(config.clerk_jwks.clone())?,
+        mux_status: config.mux_status.clone().map(StatusPage::new),
+        sessions: Sessions::new(config.clerk_jwks.clone()),
         counting: Counting::default(),
         players: Players::default(),
         refusing: Refusing::default(),
@@ -246,7 +252,7 @@ fn parts(
         federation: clients.federation,
         secrets,
         config,
-    }))
+    })
 }
 
 /// How often the SDK tries a call: a second time, so that one dropped connection costs nobody anything.

@@ -31,6 +31,7 @@ pub mod meter;
 pub mod metrics;
 pub mod mux;
 pub mod origin;
+mod outgoing;
 pub mod polling;
 pub mod problem;
 pub mod reconcile;

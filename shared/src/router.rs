@@ -162,7 +162,12 @@ impl Deployable {
         }
     }
 
-    /// What it answers.
+    /// What it answers. Inlined, so that where the deployable is a constant nothing of the others is left.
+    #[expect(
+        clippy::inline_always,
+        reason = "the size of every binary depends on it"
+    )]
+    #[inline(always)]
     pub fn routes(self) -> Vec<Route> {
         match self {
             Self::Uploads => uploads::routes(),
@@ -216,21 +221,28 @@ impl Deployable {
     }
 }
 
-/// The router of one deployable.
+/// The router of one deployable, by its place in [`Deployable::ALL`]: a constant, so that its binary holds
+/// the code of its own routes and no other.
+pub fn only<const DEPLOYABLE: usize>(app: App) -> Router {
+    let deployable = const { Deployable::ALL[DEPLOYABLE] };
+    let routes = deployable.routes().into_iter();
+    build(routes.map(|route| (deployable, route)).collect(), app)
+}
+
+/// The router of one deployable, for the local stack and the benches.
 pub fn of(deployable: Deployable, app: App) -> Router {
-    build(&[deployable], app)
+    let routes = deployable.routes().into_iter();
+    build(routes.map(|route| (deployable, route)).collect(), app)
 }
 
 /// All of them in one, for the local stack and the tests.
 pub fn all(app: App) -> Router {
-    build(&Deployable::ALL, app)
+    let routes = Deployable::ALL.into_iter();
+    let routes = routes.flat_map(|it| it.routes().into_iter().map(move |route| (it, route)));
+    build(routes.collect(), app)
 }
 
-fn build(deployables: &[Deployable], app: App) -> Router {
-    let routes = deployables
-        .iter()
-        .flat_map(|it| it.routes().into_iter().map(|route| (*it, route)));
-    let routes: Vec<(Deployable, Route)> = routes.collect();
+fn build(routes: Vec<(Deployable, Route)>, app: App) -> Router {
     let functions = routes
         .iter()
         .map(|(it, route)| (route.path, it.answering(route.promised)));

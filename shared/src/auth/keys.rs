@@ -9,7 +9,7 @@ use tokio::sync::RwLock;
 use url::Url;
 
 use super::claims::{self, Session, SessionError};
-use crate::config::Config;
+use crate::{config::Config, outgoing::Outgoing};
 
 /// How long a fetched set is used (Clerk's own SDK does the same).
 const LIFE: Duration = Duration::minutes(5);
@@ -25,7 +25,7 @@ const FETCH: StdDuration = StdDuration::from_secs(3);
 
 /// Checks session tokens.
 pub struct Sessions {
-    http: reqwest::Client,
+    http: Outgoing,
     url: Url,
     /// Held for writing while fetching: whoever comes meanwhile waits for the same answer.
     keys: RwLock<Keys>,
@@ -53,17 +53,17 @@ fn within(at: OffsetDateTime, life: Duration, now: OffsetDateTime) -> bool {
 }
 
 impl Sessions {
-    pub fn new(url: Url) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .timeout(FETCH)
-            .pool_max_idle_per_host(0) // a frozen Lambda thaws with connections that are long closed
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        Ok(Self {
-            http,
+    pub fn new(url: Url) -> Self {
+        Self {
+            http: Outgoing::new(|it| it.timeout(FETCH)),
             url,
             keys: RwLock::default(),
-        })
+        }
+    }
+
+    /// Makes what the first fetch would otherwise have to wait for.
+    pub fn prepare(&self) -> Result<(), reqwest::Error> {
+        self.http.client().map(|_| ())
     }
 
     /// Checks a token: its key, its signature, its claims.
@@ -118,7 +118,7 @@ impl Sessions {
     }
 
     async fn fetch(&self) -> Result<JwkSet, reqwest::Error> {
-        let response = self.http.get(self.url.clone()).send().await?;
+        let response = self.http.client()?.get(self.url.clone()).send().await?;
         response.error_for_status()?.json().await
     }
 }

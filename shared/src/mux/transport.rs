@@ -8,6 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::{MuxError, of_status, of_transport};
+use crate::outgoing::Outgoing;
 
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -16,29 +17,25 @@ const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
 /// Speaks to Mux's API with an access token.
 pub struct MuxApi {
-    http: reqwest::Client,
+    http: Outgoing,
     base: Url,
     token_id: String,
     token_secret: SecretString,
 }
 
 impl MuxApi {
-    pub fn new(
-        base: Url,
-        token_id: String,
-        token_secret: SecretString,
-    ) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .pool_max_idle_per_host(0) // a frozen Lambda thaws with connections that are long closed
-            .redirect(reqwest::redirect::Policy::none()) // an answer of Mux sends our token nowhere
-            .build()?;
-        Ok(Self {
-            http,
+    pub fn new(base: Url, token_id: String, token_secret: SecretString) -> Self {
+        Self {
+            http: Outgoing::new(|it| it.connect_timeout(CONNECT)),
             base,
             token_id,
             token_secret,
-        })
+        }
+    }
+
+    /// Makes what the first call would otherwise have to wait for.
+    pub fn prepare(&self) -> Result<(), reqwest::Error> {
+        self.http.client().map(|_| ())
     }
 
     /// One call, once. The answer, if Mux says that it was done.
@@ -60,6 +57,8 @@ impl MuxApi {
         }
         let mut request = self
             .http
+            .client()
+            .map_err(of_transport)?
             .request(method.clone(), url)
             .timeout(limit)
             .basic_auth(&self.token_id, Some(self.token_secret.expose_secret()));

@@ -51,7 +51,7 @@ impl Keys {
                 config.mux_api.clone(),
                 config.mux_token_id.clone(),
                 config.mux_token_secret.clone(),
-            )?,
+            ),
             playback: PlaybackSigner::new(
                 &config.mux_signing_key_id,
                 &config.mux_signing_private_key,

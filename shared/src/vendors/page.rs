@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::model::Indicator;
-use crate::telemetry;
+use crate::{outgoing::Outgoing, telemetry};
 
 /// How long a page has for its whole answer: it is asked every minute.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -17,7 +17,7 @@ const ANSWER_LIMIT: usize = 256 * 1024;
 
 /// Asks a status page.
 pub struct StatusPage {
-    http: reqwest::Client,
+    http: Outgoing,
     url: Url,
 }
 
@@ -48,12 +48,9 @@ enum Mute {
 }
 
 impl StatusPage {
-    pub fn new(url: Url) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .pool_max_idle_per_host(0) // a frozen Lambda thaws with connections that are long closed
-            .redirect(reqwest::redirect::Policy::none()) // a page leads us nowhere
-            .build()?;
-        Ok(Self { http, url })
+    pub fn new(url: Url) -> Self {
+        let http = Outgoing::new(|it| it);
+        Self { http, url }
     }
 
     /// What it says; nothing, if that cannot be known. Asked once: the next look is a minute away.
@@ -70,7 +67,7 @@ impl StatusPage {
     }
 
     async fn read(&self) -> Result<Indicator, Mute> {
-        let mut response = self.http.get(self.url.clone()).send().await?;
+        let mut response = self.http.client()?.get(self.url.clone()).send().await?;
         if !response.status().is_success() {
             return Err(Mute::Refuses(response.status()));
         }
